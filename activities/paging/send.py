@@ -1,0 +1,45 @@
+"""The activity that pages: it writes the text, finds the pager of the channel, and says how it went."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from temporalio import activity
+
+from activities import Failed
+from activities.outcomes import attempt
+from activities.paging import PAGE, Pager
+from model.effects import Errand, Outcome, Page
+from model.pagetext import page_text
+
+WITHIN = timedelta(seconds=8)
+"""How long one provider may take before the next channel is used."""
+
+
+class Paging:
+    """Pages over the pager of each channel; a test leaves the house nowhere."""
+
+    def __init__(self, pagers: Mapping[str, Pager], inside: Pager, links: Callable[[str, str], str]) -> None:
+        """Take the pagers.
+
+        Args:
+            pagers: Channel → pager. `*` takes every channel that has none of its own.
+            inside: Takes the pages of tests.
+            links: (incident, person) → the link a page carries.
+        """
+        self._pagers = pagers
+        self._inside = inside
+        self._links = links
+
+    @activity.defn(name=PAGE)
+    async def page(self, errand: Errand[Page]) -> Outcome:
+        """Hand over one page."""
+        order = errand.order
+        text = page_text(order, self._links(order.incident, order.person))
+        return await attempt(self._send(order, text, errand.key), WITHIN)
+
+    async def _send(self, order: Page, text: str, key: str) -> None:
+        channel = order.contact.channel
+        pager = self._inside if order.test else self._pagers.get(channel, self._pagers.get("*"))
+        if pager is None:
+            raise Failed(f"no pager is configured for {channel}", again=False)
+        await pager.page(order, text, key)

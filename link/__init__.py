@@ -1,0 +1,1 @@
+"""Everything between AllClear and Temporal that several rooms need."""

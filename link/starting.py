@@ -1,0 +1,144 @@
+"""How one process of ours begins another: by a client, from a local activity, exactly once (design §2).
+
+Never as a child: an abandoned child that closes after its parent's run freezes the time-skipping server's clock,
+and between alarm and page it costs a dispatch more.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from link import attributes
+from model.detection import Detection
+from model.effects import Errand, Forward, Outcome, Start
+
+START = "start_process"
+"""Local activity: `Errand[Start]` → `Outcome`."""
+FORWARD = "forward"
+"""Local activity: `Errand[Forward]` → `Outcome`."""
+QUEUE = "allclear"
+"""The task queue of every process."""
+DETECTION = "Detection"
+
+
+class Starter:
+    """The activities that begin processes."""
+
+    def __init__(
+        self, client: Client, queue: str = QUEUE, started: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """Start by `client` on `queue`; `started` hears every id (a drill settles on them)."""
+        self._client = client
+        self._queue = queue
+        self._started = started
+
+    @activity.defn(name=START)
+    async def start_process(self, errand: Errand[Start]) -> Outcome:
+        """Begin a process; one that began already by the same order counts as done.
+
+        An id that somebody else's process has is an outcome, not a success: an incident must never be swallowed
+        by another one of the same name.
+        """
+        order = errand.order
+        self._started(order.workflow_id)
+        try:
+            await self._client.start_workflow(
+                order.workflow,
+                order.payload,
+                id=order.workflow_id,
+                task_queue=self._queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                memo={"origin": order.origin},
+                search_attributes=_attributes(order.payload),
+                static_summary=_summary(order.payload),
+                request_eager_start=True,
+            )
+        except WorkflowAlreadyStartedError:
+            description = await self._client.get_workflow_handle(order.workflow_id).describe()
+            if await description.memo_value("origin", default="") != order.origin:
+                return Outcome(ok=False, again=False, reason=f"the name {order.workflow_id} is taken")
+        return Outcome()
+
+    @activity.defn(name=FORWARD)
+    async def forward(self, errand: Errand[Forward]) -> Outcome:
+        """Pass a message on to the `Detection` of another partition."""
+        order = errand.order
+        self._started(f"detection/{order.partition}")
+        await signal_detection(
+            self._client,
+            order.partition,
+            order.name,
+            order.payload,
+            queue=self._queue,
+            clock_shift=order.clock_shift,
+        )
+        return Outcome()
+
+
+async def signal_detection(
+    client: Client,
+    partition: str,
+    name: str,
+    payload: Any,
+    *,
+    queue: str = QUEUE,
+    clock_shift: timedelta = timedelta(),
+) -> None:
+    """Hand a message to a partition's `Detection`, which begins with it if it is not there.
+
+    Returns only after Temporal has accepted the message.
+    """
+    await client.start_workflow(
+        DETECTION,
+        Detection(partition=partition, clock_shift=clock_shift),
+        id=f"detection/{partition}",
+        task_queue=queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        start_signal=name,
+        start_signal_args=[payload],
+        static_summary=f"Detection: {partition}",
+    )
+
+
+async def open_detection(
+    client: Client, partition: str, *, queue: str = QUEUE, clock_shift: timedelta = timedelta()
+) -> None:
+    """Let a partition's `Detection` run, so that people can declare before the first alarm."""
+    await client.start_workflow(
+        DETECTION,
+        Detection(partition=partition, clock_shift=clock_shift),
+        id=f"detection/{partition}",
+        task_queue=queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary=f"Detection: {partition}",
+    )
+
+
+def _attributes(state: dict[str, Any]) -> TypedSearchAttributes:
+    """Return the attributes a new incident is found by, so that its first task need not set them."""
+    pairs: list[SearchAttributePair[Any]] = []
+    if state.get("id"):
+        pairs = [
+            SearchAttributePair(attributes.INCIDENT_ID, state["id"]),
+            SearchAttributePair(attributes.SEVERITY, str(state["severity"])),
+            SearchAttributePair(attributes.SERVICES, attributes.keywords(state["services"])),
+            SearchAttributePair(attributes.REGIONS, attributes.keywords(state["regions"])),
+            SearchAttributePair(attributes.OPENED_AT, datetime.fromisoformat(state["opened_at"])),
+        ]
+    return TypedSearchAttributes(pairs)
+
+
+def _summary(state: dict[str, Any]) -> str:
+    title = str(state.get("title", ""))
+    return f"SEV{state.get('severity', '')} {title}".encode()[:180].decode(errors="ignore")

@@ -1,0 +1,1 @@
+"""The vocabulary and every rule: pydantic models and pure functions, without I/O, clock or randomness."""

@@ -1,0 +1,115 @@
+"""An incident as a whole: what is due now, how an effect went, what the record still lacks."""
+
+from datetime import datetime
+
+from pydantic import BaseModel
+
+from model import engagement, phases, ticket
+from model.effects import Lookup, Outcome, Page, PlanRequest, Tell, backoff, failed, next_retry
+from model.incident import Entry, Incident, Phase, Sent
+
+RECORD_BATCH = 100
+"""Timeline entries written to the record in one go."""
+
+
+def advance(incident: Incident, now: datetime) -> datetime | None:
+    """Do everything that is due.
+
+    Returns:
+        When the next thing is due, or None.
+    """
+    if incident.phase == Phase.DETECT:
+        phases.opened(incident, now)
+    course = phases.advance(incident, now)
+    called = engagement.advance(incident, now)
+    if incident.recorded >= incident.next_seq - 1:
+        incident.record_retry_at = None
+    incident.trim()
+    due = [course, called, next_retry(incident.owed), incident.record_retry_at]
+    return min((at for at in due if at and at > now), default=None)
+
+
+def finished(incident: Incident) -> bool:
+    """Whether nothing can come any more, and everything is done and written down."""
+    return incident.ended and not incident.owed and not incident.unrecorded
+
+
+def end_absorbed(incident: Incident) -> None:
+    """End with the incident this one became part of."""
+    if incident.phase == Phase.ABSORBED:
+        incident.ended = True
+
+
+def effect_ended(incident: Incident, key: str, outcome: Outcome, now: datetime) -> None:
+    """Take in how an owed effect went: done, to be tried again, or given up with a word."""
+    owed = incident.owed.get(key)
+    if owed is None:
+        return
+    order = owed.order
+    if isinstance(order, Page):
+        del incident.owed[key]
+        engagement.page_ended(incident, key, ok=outcome.ok, reason=outcome.reason, now=now)
+        return
+    if not outcome.ok and outcome.again:
+        if owed.tries == 0 and isinstance(order, Lookup | PlanRequest | Tell):
+            incident.say("fallback", f"{order.lane} waits: {outcome.reason}", now=now)
+        failed(owed, outcome, incident.policy, now)
+        return
+    del incident.owed[key]
+    if not outcome.ok:
+        incident.say("fallback", f"{order.lane} was given up: {outcome.reason}", now=now)
+    elif isinstance(order, Tell):
+        incident.messages.append(Sent(at=order.at, audience="internal", to=order.to, text=order.text))
+        incident.say("told", f"{', '.join(order.to)}: {order.text}", now=order.at)
+    elif isinstance(order, Lookup):
+        ticket.deployments_known(incident, outcome, now)
+    elif isinstance(order, PlanRequest):
+        _planned(incident, order, outcome, now)
+
+
+def _planned(incident: Incident, order: PlanRequest, outcome: Outcome, now: datetime) -> None:
+    if outcome.plan:
+        incident.plan = incident.plan.merged(outcome.plan)
+    for team in order.teams:
+        if team in incident.plan.teams:
+            engagement.call(incident, team, order.reason, now=now, by=order.by)
+        else:
+            incident.say("refused", f"engage {team}: the catalogue has no such team", now=now, by=order.by)
+    if order.suspects:
+        phases.call_suspects(incident, now)
+
+
+class Record(BaseModel):
+    """What the durable record gets: the incident as it stands, and the lines it lacks."""
+
+    incident: dict[str, object]
+    entries: list[Entry]
+
+
+def to_record(incident: Incident, now: datetime) -> bool:
+    """Whether lines wait for the record, and it may be tried: pages go first (design §6.1)."""
+    if not incident.unrecorded or (incident.record_retry_at and incident.record_retry_at > now):
+        return False
+    return len(incident.unrecorded) >= RECORD_BATCH or not any(
+        isinstance(owed.order, Page) and owed.tries == 0 for owed in incident.owed.values()
+    )
+
+
+def record_of(incident: Incident) -> Record:
+    """Return the next batch for the record."""
+    whole = incident.model_dump(
+        mode="json",
+        exclude={"timeline", "owed", "answers", "plan", "policy", "record_retry_at", "record_error"},
+    )
+    return Record(incident=whole, entries=incident.unrecorded[:RECORD_BATCH])
+
+
+def record_ended(incident: Incident, upto: int, outcome: Outcome, now: datetime) -> None:
+    """Take in how writing the record went."""
+    if outcome.ok:
+        incident.recorded = max(incident.recorded, upto)
+        incident.record_tries, incident.record_error, incident.record_retry_at = 0, "", None
+        return
+    incident.record_tries += 1
+    incident.record_error = outcome.reason
+    incident.record_retry_at = now + backoff(incident.policy, incident.record_tries)

@@ -1,0 +1,154 @@
+"""What the Temporal Web UI shows of a process: where are we, what waits for whom, what do I send (design §3)."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from model import messages
+from model.detection import Detection
+from model.engagement import members
+from model.incident import CALL_LEADERS, Engagement, Incident, Phase
+from model.text import escape
+from model.times import ago
+
+IN_FULL = 3
+"""Needs shown in full; the rest is a line (design §3)."""
+LAST_LINES = 8
+"""Timeline lines shown."""
+
+
+def awaited(incident: Incident) -> list[str]:
+    """Return for whom the incident waits: teams that have not acknowledged, owners who can close."""
+    if incident.phase == Phase.CLOSE:
+        return incident.owners or [incident.plan.incident_response]
+    if incident.closed_at or incident.phase == Phase.ABSORBED:
+        return []
+    return [team for team, row in incident.engagements.items() if row.open]
+
+
+def incident_details(incident: Incident, now: datetime) -> str:
+    """Return an incident's page in Markdown."""
+    if incident.phase == Phase.ABSORBED:
+        into = incident.absorbed_into
+        return f"# {incident.id} is now part of {into}\n\n[Open {into}](/namespaces/{{namespace}}/workflows/{into})"
+    parts = [_where(incident, now), _needs(incident, now), _last(incident)]
+    behind = _behind(incident)
+    return "\n\n".join(part for part in [*parts, behind] if part)
+
+
+def _where(incident: Incident, now: datetime) -> str:
+    kind = "full response" if incident.big else "single-service event"
+    test = "TEST, " if incident.test else ""
+    lines = [
+        f"# {test}SEV{incident.severity} {escape(incident.title)[:200]}",
+        f"**{incident.phase}**, {kind}, open for {ago(now - incident.opened_at)}, as of {now:%Y-%m-%d %H:%M:%S} UTC.",
+        "",
+        f"- services: {escape(', '.join(incident.services)) or 'none named'}; "
+        f"regions: {escape(', '.join(incident.regions)) or 'none named'}",
+        f"- in alarm: {_in_alarm(incident)}",
+        f"- customers hit: {escape(incident.customers_hit) or 'unknown'}; lead: {incident.leader or 'nobody yet'}",
+    ]
+    if incident.all_clear_at and incident.closed_at:
+        until = incident.closed_at + incident.policy.reopen_within
+        lines.append(
+            f"- all clear since {incident.all_clear_at:%H:%M}; an alarm before {until:%H:%M} reopens it"
+        )
+    return "\n".join(lines)
+
+
+def _in_alarm(incident: Incident) -> str:
+    firing = [
+        f"{f.service} {f.metric or f.alarm} ({f.region}) since {f.since:%H:%M}" for f in incident.in_alarm
+    ]
+    if not firing:
+        since = f" since {incident.clear_since:%H:%M}" if incident.clear_since else ""
+        return f"nothing{since}"
+    more = f" and {len(firing) - 6} more" if len(firing) > 6 else ""
+    return escape("; ".join(firing[:6])) + more
+
+
+def _needs(incident: Incident, now: datetime) -> str:
+    if incident.phase == Phase.CLOSE:
+        who = ", ".join(awaited(incident))
+        return (
+            f"## Waiting for {who}: close it\n\nSend the update `close`:\n\n{_json(messages.Close.example)}"
+        )
+    rows = [incident.engagements[team] for team in awaited(incident)]
+    rows.sort(key=lambda row: row.called_at, reverse=True)
+    if not rows:
+        return "## Nothing waits for anybody"
+    parts = ["## Waiting"]
+    for row in rows[:IN_FULL]:
+        parts.append(_need(incident, row, now))
+    if len(rows) > IN_FULL:
+        parts.append("And for " + ", ".join(row.team for row in rows[IN_FULL:][:30]) + ".")
+    parts.append(
+        f"Send the update `acknowledge`, in your own name:\n\n{_json(_acknowledge(incident, rows[0]))}"
+    )
+    return "\n\n".join(parts)
+
+
+def _need(incident: Incident, row: Engagement, now: datetime) -> str:
+    paged = [
+        f"{person} ({', '.join(p.channel for p in responder.pages if p.team == row.team and p.confirmed)})"
+        for person, responder in incident.people.items()
+        if any(p.team == row.team and p.confirmed for p in responder.pages)
+    ]
+    state = "**nobody could be reached**; " if row.exhausted_at else ""
+    heard = f"paged: {', '.join(paged[:6])}" if paged else "nobody paged yet"
+    return f"**{row.team}** to acknowledge, since {ago(now - row.called_at)}: {state}{heard}. {escape(row.reason)}"
+
+
+def _acknowledge(incident: Incident, row: Engagement) -> dict[str, str]:
+    known = members(incident, row.team) if row.team in incident.plan.teams or row.team == CALL_LEADERS else []
+    return {"by": known[0] if known else "your id"}
+
+
+def _json(example: Mapping[str, object]) -> str:
+    return f"```json\n{json.dumps(example, ensure_ascii=False)}\n```"
+
+
+def _last(incident: Incident) -> str:
+    entries = incident.timeline[-LAST_LINES:]
+    if not entries:
+        return ""
+    rows = [
+        f"| {e.at:%H:%M:%S} | {escape(e.by)} | {e.what} | {escape(e.text)[:160]} |" for e in reversed(entries)
+    ]
+    return "## Last\n\n| UTC | who | what | |\n|---|---|---|---|\n" + "\n".join(rows)
+
+
+def _behind(incident: Incident) -> str:
+    lines = []
+    if incident.record_error:
+        lines.append(
+            f"- the record is {len(incident.unrecorded)} lines behind: {escape(incident.record_error)}"
+        )
+    lines += [
+        f"- {owed.order.lane} waits since {owed.since:%H:%M}: {escape(owed.error)}"
+        for owed in incident.owed.values()
+        if owed.tries
+    ][:5]
+    return "## Behind\n\n" + "\n".join(lines) if lines else ""
+
+
+def detection_details(state: Detection, now: datetime) -> str:
+    """Return a partition's page in Markdown."""
+    firing = [w for w in state.alarms.values()]
+    known = [k for k in state.incidents.values() if not k.ended]
+    lines = [
+        f"# Detection: {escape(state.partition)}",
+        f"{len(firing)} in alarm, {len(known)} incidents open, as of {now:%Y-%m-%d %H:%M:%S} UTC.",
+        "",
+        *[
+            f"- [{k.id}](/namespaces/{{namespace}}/workflows/{k.id}) {k.phase}: {escape(', '.join(k.services))}"
+            for k in known[-20:]
+        ],
+    ]
+    for w in firing[-20:]:
+        silent = " (silenced)" if w.silenced else ""
+        lines.append(f"- {escape(w.fact.key)} since {w.fact.since:%H:%M}{silent}")
+    if state.unreadable:
+        lines += ["", "## Could not be read", ""]
+        lines += [f"- {u.at:%H:%M:%S} {escape(u.name)}: {escape(u.why)[:200]}" for u in state.unreadable[-5:]]
+    return "\n".join(lines)

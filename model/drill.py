@@ -1,0 +1,316 @@
+"""A drill's file and its result: the contract others test against (design §4)."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, model_validator
+
+from model.effects import Deployment
+from model.incident import Entry, Incident, Paged, Responder
+from model.times import Duration, Moment, iso
+
+TO_DETECTION = {"alarm": "signal", "report": "signal", "declare": "update", "silence": "update"}
+"""Messages that go to `Detection`, and how; every other message goes to an incident as an update."""
+MESSAGES = (
+    *TO_DETECTION,
+    "engage", "acknowledge", "join", "release", "state_impact", "observe", "lead", "fork", "rejoin", "make_big",
+    "propose", "decide", "stop", "confirm_recovery", "relate", "inquire", "sentiment", "notify", "note", "check",
+    "assign_coe", "add_action", "start_campaign", "set_severity", "stand_down", "close", "reopen", "submit", "review",
+    "approve", "recall", "start", "replan", "agree", "implemented", "validated", "hand_over", "withdraw", "measure",
+    "start_rung", "finish",
+)  # fmt: skip
+"""Every message a step may send (design §3)."""
+
+Cut = Annotated[datetime, PlainSerializer(iso, return_type=str, when_used="json")]
+"""A moment, cut to whole seconds in the JSON."""
+
+
+class Expect(BaseModel):
+    """What a step should meet."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    refused: str | bool = False
+
+
+class Step(BaseModel):
+    """One message at one moment."""
+
+    at: timedelta
+    message: str
+    payload: Any = None
+    incident: int | None = None
+    to: str = ""
+    refused: str | bool = False
+
+    @classmethod
+    def read(cls, number: int, data: Any) -> "Step":
+        """Read a step as people write it: `{at: 3m, acknowledge: {by: ana}, expect: refused}`.
+
+        Raises:
+            ValueError: It is none; the text names the step.
+        """
+        if not isinstance(data, dict):
+            raise ValueError(f"step {number}: write for example {{at: 3m, acknowledge: {{by: ana}}}}")
+        names = [key for key in data if key not in ("at", "expect", "incident", "to")]
+        if len(names) != 1 or "at" not in data:
+            raise ValueError(f"step {number}: needs `at` and one message, has {', '.join(map(str, data))}")
+        if names[0] not in MESSAGES:
+            raise ValueError(
+                f"step {number}: no message is called {names[0]}; there are {', '.join(MESSAGES)}"
+            )
+        payload = data[names[0]]
+        routed = {key: data[key] for key in ("incident", "to") if key in data}
+        if isinstance(payload, dict):
+            payload = dict(payload)
+            routed |= {key: payload.pop(key) for key in ("incident", "to") if key in payload}
+        expect = data.get("expect")
+        refused = (
+            expect == "refused" if isinstance(expect, str) else Expect.model_validate(expect or {}).refused
+        )
+        if isinstance(expect, str) and expect != "refused":
+            raise ValueError(f'step {number}: expect is `refused` or {{refused: "words"}}, not {expect}')
+        at = _At(at=data["at"]).at
+        return cls(at=at, message=names[0], payload=payload, refused=refused, **routed)
+
+
+class _At(BaseModel):
+    at: Duration
+
+
+class Fault(BaseModel):
+    """A port that fails for a while."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    port: Literal["paging", "comms", "record", "tickets", "telemetry"]
+    channel: str = ""
+    start: Duration = Field(alias="from")
+    end: Duration = Field(alias="to")
+
+
+class World(BaseModel):
+    """What connectors see in a drill."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    deployments: list[Deployment] | None = None
+    customers: dict[str, Any] = {}
+    series: dict[str, Any] = {}
+    faults: list[Fault] = []
+
+
+class Drill(BaseModel):
+    """A drill's file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str
+    catalog: str | dict[str, Any] | None = None
+    policy: dict[str, Any] = {}
+    start: Moment
+    world: World = World()
+    steps: list[Step]
+    until: Duration
+
+    @model_validator(mode="before")
+    @classmethod
+    def _steps(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("steps"), list):
+            steps = [
+                s if isinstance(s, Step) else Step.read(n, s) for n, s in enumerate(data["steps"], start=1)
+            ]
+            for number, (before, after) in enumerate(zip(steps, steps[1:], strict=False), start=2):
+                if after.at < before.at:
+                    raise ValueError(f"step {number} is before step {number - 1}: steps stand in time order")
+            return {**data, "steps": steps}
+        return data
+
+
+class Problem(BaseModel):
+    """A step that did not go as expected."""
+
+    step: int
+    at: str
+    message: str
+    expected: str
+    got: str
+
+
+class TimelineRow(BaseModel):
+    """One line of an incident's timeline."""
+
+    at: Cut
+    what: str
+    by: str
+    text: str
+
+
+class PagedRow(BaseModel):
+    """One page that was taken by its provider."""
+
+    at: Cut
+    person: str
+    channel: str
+    level: int
+
+
+class EngagementRow(BaseModel):
+    """One team in an incident; people beyond the teams are the row `call-leaders`."""
+
+    team: str
+    reason: str
+    paged: list[PagedRow]
+    acknowledged_at: Cut | None
+    acknowledged_by: str | None
+    joined_at: Cut | None
+    released_at: Cut | None
+
+
+class MessageRow(BaseModel):
+    """One message to an audience: customer ids, `public`, or team ids."""
+
+    at: Cut
+    audience: Literal["internal", "external"]
+    to: list[str]
+    text: str
+
+
+class MitigationRow(BaseModel):
+    """One proposal of the ladder."""
+
+    n: int
+    kind: str
+    target: str
+    proposed_by: str
+    decided_by: str | None = None
+    verdict: str | None = None
+    executed_at: Cut | None = None
+    verified_at: Cut | None = None
+
+
+class CheckRow(BaseModel):
+    """One item of the closing checklist."""
+
+    item: str
+    done: bool
+    by: str | None = None
+
+
+class CoeRow(BaseModel):
+    """One COE."""
+
+    team: str
+    subject: str
+    author: str
+    status: str
+    why_reasons: list[str] = []
+    findings: list[str] = []
+
+
+class RcaRow(BaseModel):
+    """The customers' RCA."""
+
+    due_at: Cut
+    status: str
+    published_at: Cut | None = None
+
+
+class ActionRow(BaseModel):
+    """One action item."""
+
+    n: int
+    title: str
+    horizon: str
+    owner: str
+    status: str
+    due_at: Cut | None = None
+    promised_due_at: Cut | None = None
+    validated_at: Cut | None = None
+
+
+class IncidentRow(BaseModel):
+    """One incident as a drill ends."""
+
+    id: str
+    kind: str
+    severity: int
+    phase: str
+    services: list[str]
+    regions: list[str]
+    detected_by: str
+    absorbed_into: str | None
+    opened_at: Cut
+    mitigated_at: Cut | None
+    closed_at: Cut | None
+    all_clear_at: Cut | None
+    timeline: list[TimelineRow]
+    engagements: list[EngagementRow]
+    messages: list[MessageRow]
+    mitigations: list[MitigationRow] = []
+    checklist: list[CheckRow] = []
+    coes: list[CoeRow] = []
+    rca: RcaRow | None = None
+    actions: list[ActionRow] = []
+
+
+class DrillResult(BaseModel):
+    """What `allclear drill --json` prints."""
+
+    title: str
+    problems: list[Problem] = []
+    wall_seconds: float
+    virtual_seconds: float
+    incidents: list[IncidentRow]
+
+
+def incident_row(incident: Incident, entries: Iterable[Entry]) -> IncidentRow:
+    """Return an incident's row, with the whole timeline from the record and what it does not have yet."""
+    lines = {entry.seq: entry for entry in entries} | {entry.seq: entry for entry in incident.timeline}
+    ordered = sorted(lines.values(), key=lambda e: (e.at, e.seq))
+    return IncidentRow(
+        id=incident.id,
+        kind=incident.kind,
+        severity=incident.severity,
+        phase=incident.phase.value,
+        services=incident.services,
+        regions=incident.regions,
+        detected_by=incident.detected_by,
+        absorbed_into=incident.absorbed_into or None,
+        opened_at=incident.opened_at,
+        mitigated_at=incident.mitigated_at,
+        closed_at=incident.closed_at,
+        all_clear_at=incident.all_clear_at,
+        timeline=[TimelineRow(at=e.at, what=e.what, by=e.by, text=e.text) for e in ordered],
+        engagements=[
+            EngagementRow(
+                team=row.team,
+                reason=row.reason,
+                paged=pages_under(incident.people, row.team),
+                acknowledged_at=row.acknowledged_at,
+                acknowledged_by=row.acknowledged_by or None,
+                joined_at=row.joined_at,
+                released_at=row.released_at,
+            )
+            for row in incident.engagements.values()
+        ],
+        messages=[
+            MessageRow(at=m.at, audience=m.audience, to=m.to, text=m.text)
+            for m in sorted(incident.messages, key=lambda m: m.at)
+        ],
+    )
+
+
+def pages_under(people: dict[str, Responder], team: str) -> list[PagedRow]:
+    """Return the pages taken for a team; who was paged for several teams at once is listed under the first."""
+
+    def taken(page: Paged) -> bool:
+        return page.team == team and page.confirmed
+
+    rows = [
+        PagedRow(at=page.at, person=person, channel=page.channel, level=page.level)
+        for person, responder in people.items()
+        for page in filter(taken, responder.pages)
+    ]
+    return sorted(rows, key=lambda row: row.at)

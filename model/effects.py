@@ -1,0 +1,182 @@
+"""What a process owes the outside world, and how an attempt ended (design §6: page first, at least once, nothing silent)."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, Field
+
+from model.plan import Contact, Plan
+from model.policy import Policy
+
+
+class Page(BaseModel):
+    """One page to one person over one channel. The connector adds its links and writes the text."""
+
+    lane: Literal["page"] = "page"
+    incident: str
+    person: str
+    name: str = ""
+    contact: Contact
+    team: str
+    level: int
+    severity: int
+    service: str = ""
+    region: str = ""
+    what: str = ""
+    opened_at: datetime
+    at: datetime
+    customers_hit: bool | None = None
+    call_phone: str = ""
+    tech_call: str = ""
+    test: bool = False
+
+
+class Recipient(BaseModel):
+    """A person to be told, and where."""
+
+    person: str
+    contact: Contact
+
+
+class Tell(BaseModel):
+    """A quiet message inside the house: nobody is woken by it."""
+
+    lane: Literal["message"] = "message"
+    incident: str
+    to: list[str]
+    recipients: list[Recipient]
+    text: str
+    at: datetime
+    test: bool = False
+
+
+class Signal(BaseModel):
+    """A word to another process of ours."""
+
+    lane: Literal["signal"] = "signal"
+    workflow_id: str
+    name: str
+    payload: dict[str, Any]
+
+
+class Start(BaseModel):
+    """Another process of ours begins."""
+
+    lane: Literal["process"] = "process"
+    workflow: str
+    workflow_id: str
+    origin: str
+    payload: dict[str, Any]
+
+
+class Forward(BaseModel):
+    """A message that came to the wrong partition goes on to its own."""
+
+    lane: Literal["forward"] = "forward"
+    partition: str
+    name: str
+    payload: dict[str, Any]
+    clock_shift: timedelta = timedelta()
+
+
+class Lookup(BaseModel):
+    """A question to the telemetry: which deployments ran around the start (M2)."""
+
+    lane: Literal["lookup"] = "lookup"
+    incident: str
+    services: list[str]
+    since: datetime
+    until: datetime
+    test: bool = False
+
+
+class PlanRequest(BaseModel):
+    """A question to the catalogue: whom do these teams and services mean now."""
+
+    lane: Literal["plan"] = "plan"
+    services: list[str] = []
+    teams: list[str] = []
+    suspects: bool = False
+    reason: str = ""
+    by: str = ""
+    at: datetime
+
+
+Order = Annotated[Page | Tell | Signal | Start | Forward | Lookup | PlanRequest, Field(discriminator="lane")]
+Lane = Literal["page", "message", "signal", "process", "forward", "lookup", "plan"]
+
+
+O = TypeVar("O", bound=BaseModel)
+
+
+class Errand(BaseModel, Generic[O]):
+    """An order with its deterministic key: what an activity gets (design §6.2)."""
+
+    key: str
+    order: O
+
+
+class Deployment(BaseModel):
+    """One deployment as the pipelines report it."""
+
+    service: str
+    version: str
+    started: datetime
+    finished: datetime | None = None
+
+
+class Outcome(BaseModel):
+    """How an attempt ended.
+
+    Attributes:
+        ok: The other side took it.
+        reason: Why not, in words for the timeline.
+        again: Another attempt may succeed (a bounced address will not).
+        retry_after: When the other side asked to be left alone, for how long.
+        plan: The answer to a `PlanRequest`.
+        deployments: The answer to a `Lookup`; none where no source is configured.
+    """
+
+    ok: bool = True
+    reason: str = ""
+    again: bool = True
+    retry_after: timedelta | None = None
+    plan: Plan | None = None
+    deployments: list[Deployment] | None = None
+
+
+class Owed(BaseModel):
+    """An effect that is not yet confirmed."""
+
+    order: Order
+    since: datetime
+    tries: int = 0
+    retry_at: datetime | None = None
+    error: str = ""
+
+
+def backoff(policy: Policy, tries: int) -> timedelta:
+    """Return how long to wait after `tries` failed attempts: doubling, bounded by the policy."""
+    doubled = policy.owed_retry_first * float(1 << min(max(tries - 1, 0), 20))
+    return min(doubled, policy.owed_retry_most)
+
+
+def failed(owed: Owed, outcome: Outcome, policy: Policy, now: datetime) -> None:
+    """Record a failed attempt and when the next one is due."""
+    owed.tries += 1
+    owed.error = outcome.reason
+    owed.retry_at = now + max(backoff(policy, owed.tries), outcome.retry_after or timedelta())
+
+
+def ready(owed: dict[str, Owed], lane: Lane, now: datetime) -> list[str]:
+    """Return the keys of a lane whose attempt is due, oldest first."""
+    return [
+        key
+        for key, it in owed.items()
+        if it.order.lane == lane and (it.retry_at is None or it.retry_at <= now)
+    ]
+
+
+def next_retry(owed: dict[str, Owed]) -> datetime | None:
+    """Return when the earliest waiting attempt is due."""
+    return min((it.retry_at for it in owed.values() if it.retry_at), default=None)

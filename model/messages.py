@@ -1,0 +1,383 @@
+"""Every message people and machines send: its fields, its meaning and an example to copy (design §3)."""
+
+import json
+from datetime import datetime
+from typing import Any, ClassVar, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
+from model.text import Cut, Name, Words, clean, cut
+from model.times import Moment
+
+Source = Literal["service", "subsystem", "canary", "traffic"]
+"""Kinds of alarm source (D1, D2, D4)."""
+LightReason = Literal["false_alarm", "no_impact", "duplicate", "self_recovered"]
+"""Why an event may end by the light way out (X0)."""
+
+_STRAIGHT = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "’": "'", "‘": "'"})
+
+
+class Message(BaseModel):
+    """What every message carries.
+
+    Attributes:
+        by: Who sends it: a person's id or e-mail, or a machine's name.
+        key: The sender's own idempotency key; a key seen before changes nothing and gets the first answer.
+        at: When the fact was so, if that is not now.
+        test: Goes through everything and leaves the house nowhere.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    description: ClassVar[str] = ""
+    example: ClassVar[dict[str, Any]] = {}
+    main: ClassVar[str] = "text"
+
+    by: Name = ""
+    key: Name = ""
+    at: Moment | None = None
+    test: bool = False
+    _proven: bool = PrivateAttr(default=False)
+
+    @property
+    def proven(self) -> bool:
+        """Whether `by` was proven by the sender's door; a name typed into a payload is a claim (design §3)."""
+        return self._proven
+
+    def prove(self) -> None:
+        """Mark `by` as proven; called by the door that checked it."""
+        self._proven = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_people_write(cls, data: Any) -> Any:
+        """Accept a bare string as the main field, and JSON that an editor gave curly quotes."""
+        if isinstance(data, str):
+            data = _from_words(data, cls)
+        if data is None:
+            return {}
+        if isinstance(data, list):
+            raise ValueError(f"a list was sent; send one object, for example {cls.example_json()}")
+        if isinstance(data, dict):
+            return {k: v for k, v in data.items() if v is not None}
+        return data
+
+    @classmethod
+    def example_json(cls) -> str:
+        """Return the example as JSON to copy."""
+        return json.dumps(cls.example, ensure_ascii=False)
+
+    @classmethod
+    def described(cls) -> str:
+        """Return what the Temporal Web UI shows beside the handler's name."""
+        return f"{cls.description} Example: {cls.example_json()}"
+
+
+def _from_words(text: str, message: type[Message]) -> Any:
+    stripped = text.strip()
+    if stripped.startswith("{"):
+        try:
+            return json.loads(stripped.translate(_STRAIGHT))
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f"this is not JSON ({error.msg} at character {error.pos}); send for example {message.example_json()}"
+            ) from None
+    if not stripped:
+        return {}
+    if message.main not in message.model_fields:
+        raise ValueError(f"a bare text says too little here; send for example {message.example_json()}")
+    return {message.main: stripped}
+
+
+def sentence(error: ValidationError, message: type[Message]) -> str:
+    """Return one sentence a person can act on: what was wrong, field by field, and an example."""
+    parts = []
+    for item in error.errors(include_url=False, include_context=False):
+        where = ".".join(str(p) for p in item["loc"]) or "the message"
+        if item["type"] == "extra_forbidden":
+            known = ", ".join(sorted(message.model_fields))
+            parts.append(f"{where}: no such field (fields are {known})")
+        elif item["type"] == "missing":
+            parts.append(f"{where}: is needed")
+        else:
+            words = item["msg"].removeprefix("Value error, ")
+            parts.append(words if where == "the message" else f"{where}: {words}")
+    said = clean("; ".join(parts))
+    tail = "" if message.example_json() in said else f". Send for example {message.example_json()}"
+    return cut(said, 900) + tail
+
+
+M = TypeVar("M", bound="Message")
+
+
+def parse(message: type[M], payload: Any) -> M:
+    """Return `payload` as a `message`.
+
+    Raises:
+        ValueError: It cannot be read as one; the text is a sentence for the sender.
+    """
+    try:
+        return message.model_validate(payload)
+    except ValidationError as error:
+        raise ValueError(sentence(error, message)) from None
+
+
+def parse_leniently(message: type[M], payload: Any) -> tuple[M, list[str]]:
+    """Like `parse`, but a field nobody knows is left out and named, so that no alarm is lost for it.
+
+    Raises:
+        ValueError: It cannot be read even so.
+    """
+    unknown: list[str] = []
+    if isinstance(payload, dict):
+        unknown = sorted(str(k) for k in payload if k not in message.model_fields)
+        payload = {k: v for k, v in payload.items() if k in message.model_fields}
+    return parse(message, payload), unknown
+
+
+class Alarm(Message):
+    """A change of one alarm's state, from a service, a subsystem, a canary or a traffic model (D1)."""
+
+    description = "An alarm changed its state."
+    example = {
+        "alarm": "checkout-errors",
+        "service": "checkout-api",
+        "region": "eu-west",
+        "metric": "error-rate",
+        "state": "ALARM",
+        "severity": 2,
+    }
+    main = "summary"
+
+    alarm: Name = Field(min_length=1)
+    service: Name = Field(min_length=1)
+    region: Name = "global"
+    metric: Name = ""
+    state: Literal["ALARM", "OK"]
+    source: Source = "service"
+    severity: int | None = Field(default=None, ge=1, le=5)
+    summary: Cut = ""
+    link: Cut = ""
+    value: float | None = Field(default=None, allow_inf_nan=False)
+    threshold: float | None = Field(default=None, allow_inf_nan=False)
+
+
+class Report(Message):
+    """Customers say that a service hurts them (D5)."""
+
+    description = "Customers report trouble with a service."
+    example = {
+        "service": "checkout-api",
+        "region": "eu-west",
+        "source": "case",
+        "customer": "acme",
+        "text": "cannot pay",
+    }
+
+    service: Name = Field(min_length=1)
+    region: Name = "global"
+    source: Literal["case", "phone", "social"]
+    count: int = Field(default=1, ge=1, le=1_000_000)
+    text: Cut = ""
+    customer: Name = ""
+    case: Name = ""
+    link: Cut = ""
+
+
+class Declare(Message):
+    """A person opens an incident (any alarm may be late)."""
+
+    description = "Open an incident by hand."
+    example = {
+        "by": "ana",
+        "title": "Payments are refused",
+        "services": ["checkout-api"],
+        "region": "eu-west",
+    }
+    main = "title"
+
+    title: Words = Field(min_length=1)
+    services: list[Name] = Field(default=[], max_length=100)
+    region: Name = ""
+    severity: int | None = Field(default=None, ge=1, le=5)
+    customers_impacted: bool = False
+
+
+class Silence(Message):
+    """Alarms of a service are expected for a while: they are recorded and open nothing."""
+
+    description = "Expect a service's alarms until a moment: they are recorded and open nothing."
+    example = {
+        "by": "ana",
+        "service": "checkout-api",
+        "region": "eu-west",
+        "until": "2026-03-02T12:00:00Z",
+        "reason": "planned move",
+    }
+    main = "reason"
+
+    service: Name = Field(min_length=1)
+    region: Name = ""
+    until: Moment
+    reason: Words = Field(min_length=1)
+
+
+class Engage(Message):
+    """Call any team, support or incident response into the incident (E1)."""
+
+    description = "Call a team into this incident."
+    example = {"by": "ana", "team": "network", "reason": "packets are lost between hosts"}
+    main = "reason"
+
+    team: Name = Field(min_length=1)
+    reason: Words = Field(min_length=1)
+
+
+class Release(Message):
+    """A team is not needed: on standby, with the evidence (E4)."""
+
+    description = "Put a team on standby, with the evidence why it is not them; a later alarm of theirs calls them back."
+    example = {"by": "kim", "team": "dns", "reason": "all resolvers answer, no change since Monday"}
+    main = "reason"
+
+    team: Name = ""
+    reason: Words = Field(min_length=1)
+
+
+class Acknowledge(Message):
+    """The page arrived and its reader takes it (E3)."""
+
+    description = "Take the page: paging stops for you and your teams."
+    example = {"by": "ana"}
+
+    team: Name = ""
+
+
+class Join(Message):
+    """The person is on the call."""
+
+    description = "Say that you are on the call."
+    example = {"by": "ana"}
+
+    team: Name = ""
+
+
+class StateImpact(Message):
+    """A team says whether it is impacted, since when, and what customers see (C3)."""
+
+    description = "Say whether your team is impacted; 'no' is 'not us', with its evidence, and puts the team on standby."
+    example = {
+        "by": "ana",
+        "impacted": "yes",
+        "customers": "3 % of payments fail",
+        "text": "since 09:00, not growing",
+    }
+
+    team: Name = ""
+    impacted: Literal["yes", "no", "unknown"]
+    customers: Words = ""
+    text: Words = ""
+    link: Words = ""
+    again_at: Moment | None = None
+
+
+class Observe(Message):
+    """An observation for the ticket, with its time (C4)."""
+
+    description = "Write an observation into the ticket."
+    example = {
+        "by": "ana",
+        "kind": "error",
+        "text": "503 from host 17 since 09:02",
+        "link": "https://example.test/log",
+    }
+
+    kind: Literal["error", "change", "metric", "correlation", "note"] = "note"
+    team: Name = ""
+    text: Words = Field(min_length=1)
+    link: Words = ""
+
+
+class Note(Message):
+    """An opportunity to improve, for the post-mortem, not for the live page (X3)."""
+
+    description = "Note an opportunity to improve for the post-mortem (not on the live page)."
+    example = {"by": "ana", "team": "checkout", "text": "the runbook names a host that is gone"}
+
+    team: Name = ""
+    text: Words = Field(min_length=1)
+
+
+class Lead(Message):
+    """The lead is taken or handed over, in words (C11)."""
+
+    description = "Take the lead, or hand it over in words (who, when, open decisions)."
+    example = {
+        "by": "kim",
+        "person": "lou",
+        "handover": "open: whether to leave eu-west; roll back runs until 09:40",
+    }
+    main = "handover"
+
+    person: Name = ""
+    handover: Words = ""
+
+
+class MakeBig(Message):
+    """A single-service event becomes a full response (E1, E2)."""
+
+    description = "Make this a full response: incident response, support and the usual suspects are called."
+    example = {"by": "ana", "reason": "two more services look wrong"}
+    main = "reason"
+
+    reason: Words = Field(min_length=1)
+
+
+class SetSeverity(Message):
+    """A person corrects the severity, with a reason."""
+
+    description = "Set the severity, 1 (worst) to 5, with a reason."
+    example = {"by": "ana", "severity": 3, "reason": "one internal job, no customer"}
+    main = "reason"
+
+    severity: int = Field(ge=1, le=5)
+    reason: Words = Field(min_length=1)
+
+
+class StandDown(Message):
+    """A team (or everybody) goes off duty (X4)."""
+
+    description = "Send a team off duty; without a team everybody, once the alarms are clear."
+    example = {"by": "kim", "team": "network", "reason": "mitigated, thank you"}
+    main = "reason"
+
+    team: Name = ""
+    reason: Words = Field(min_length=1)
+
+
+class Close(Message):
+    """Leave the incident: by the light way with a reason (X0), or after closing."""
+
+    description = "Close the incident; the light way out of a small event gives its reason."
+    example = {"by": "ana", "reason": "false_alarm"}
+    main = "reason"
+
+    reason: LightReason | None = None
+    text: Words = ""
+
+
+class Reopen(Message):
+    """It was not over."""
+
+    description = "Go back to mitigating: it is not over."
+    example = {"by": "ana", "reason": "errors are back on two hosts"}
+    main = "reason"
+
+    reason: Words = Field(min_length=1)
+
+
+class Answer(BaseModel):
+    """What a sender hears back when a message was accepted."""
+
+    incident: str = ""
+    at: datetime | None = None
+    text: str

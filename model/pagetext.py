@@ -1,0 +1,39 @@
+"""The words of a page: at most 160 characters, the most needed first (design §3)."""
+
+from model.effects import Page
+from model.text import cut, one_line
+from model.times import ago
+
+LONGEST = 160
+"""Characters: one text message."""
+
+
+def page_text(page: Page, link: str) -> str:
+    """Return a page's text.
+
+    In this order: severity, service, region, what, for how long, whether customers are hit, the link to acknowledge,
+    the call, the phone. When it is too long, the call goes first, then what is wrong is cut; the link never is.
+    """
+    hit = {True: "yes", False: "no", None: "unknown"}[page.customers_hit]
+    age = ago(page.at - page.opened_at)
+    test = "TEST " if page.test else ""
+    ack = f"Ack: {link}" if link else f"Ack: allclear ack {page.incident}"
+    call = f"call: {page.tech_call.replace('{incident}', page.incident)}" if page.tech_call else ""
+    phone = f"else phone {page.call_phone}" if page.call_phone else ""
+    named = one_line(f"{page.service} {page.region} {page.what}")
+
+    def text(subject: str, *tail: str) -> str:
+        return f"{test}SEV{page.severity} {subject} {age}, customers hit? {hit}. " + " · ".join(
+            t for t in tail if t
+        )
+
+    for tail in ((ack, call, phone), (ack, phone), (ack,)):
+        whole = text(named, *tail)
+        if len(whole) <= LONGEST:
+            return whole
+    room = LONGEST - len(text("", ack))
+    return text(_cut(named, max(room, 8)), ack)
+
+
+def _cut(text: str, characters: int) -> str:
+    return text if len(text) <= characters else cut(text[: characters - 1], 4096) + "…"

@@ -1,0 +1,372 @@
+"""What people say while an incident is engaged: acknowledge, join, engage, release, lead, and how big it is (E1-E6, C11).
+
+Every rule looks first and refuses with a sentence; what it returns is what to do, and is called once.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from model import engagement, messages
+from model.effects import PlanRequest
+from model.incident import BEFORE_CLOSE, CALL_LEADERS, Act, Engagement, Incident, Phase, Responder
+from model.messages import Answer
+from model.permissions import require
+from model.phases import notify_detection, respond_fully, send_off
+from model.phases import reopen as go_back
+from model.text import Refused
+
+Commit = Callable[[], Answer]
+
+
+def not_over(incident: Incident) -> None:
+    """Let only an incident pass in which people can still do something.
+
+    Raises:
+        Refused: It is part of another one, or over.
+    """
+    if incident.phase == Phase.ABSORBED:
+        raise Refused(f"this is now {incident.absorbed_into}: send it there")
+    if incident.ended:
+        raise Refused(
+            f"{incident.id} is over since {incident.closed_at:%Y-%m-%d %H:%M} UTC; declare a new incident"
+        )
+
+
+def still_open(incident: Incident) -> None:
+    """Let only an incident pass that is not closed.
+
+    Raises:
+        Refused: It is closed; how to reopen it is in the text.
+    """
+    not_over(incident)
+    if incident.closed_at:
+        raise Refused(
+            f"{incident.id} is closed ({incident.phase}); `reopen` it with a reason if it is not over"
+        )
+
+
+def the_team(act: Act, given: str) -> str:
+    """Return the team a message is about: the one given, else the sender's engaged one, else the only one waiting.
+
+    Raises:
+        Refused: The team is not engaged, or it cannot be told which one is meant.
+    """
+    incident = act.incident
+    if given:
+        return engaged(incident, given).team
+    own = engagement.teams_of(incident, act.person)
+    if own:
+        waiting = [team for team in own if incident.engagements[team].open]
+        owning = [team for team in own if team in incident.owners]
+        return (waiting or owning or own)[0]
+    waiting = [team for team, row in incident.engagements.items() if row.open]
+    if len(waiting) == 1:
+        return waiting[0]
+    raise Refused(f"say for which team: {', '.join(incident.engagements) or 'none is engaged yet'}")
+
+
+def engaged(incident: Incident, team: str) -> Engagement:
+    """Return a team's row.
+
+    Raises:
+        Refused: It is not engaged.
+    """
+    for name, row in incident.engagements.items():
+        if name.casefold() == team.casefold():
+            return row
+    listed = ", ".join(incident.engagements) or "none"
+    raise Refused(
+        f"{team} is not engaged in {incident.id}; engaged are: {listed}. `engage` calls another team"
+    )
+
+
+def acknowledge(act: Act) -> Commit:
+    """Take the page: one acknowledgement covers the person's teams (E6)."""
+    message = act.message
+    assert isinstance(message, messages.Acknowledge)
+    still_open(act.incident)
+    team = the_team(act, message.team)
+    require(act, "acknowledge", team)
+
+    def commit() -> Answer:
+        covered = here(act, team)
+        return act.answer(f"acknowledged for {', '.join(covered) or team}")
+
+    return commit
+
+
+def here(act: Act, team: str = "") -> list[str]:
+    """Count the sender as there, for the team and for every engaged team of theirs.
+
+    Returns:
+        The teams that had been waiting for somebody.
+    """
+    incident, now = act.incident, act.now
+    responder = incident.people.setdefault(act.by, Responder())
+    if responder.off_at:
+        responder.off_at = responder.joined_at = responder.acknowledged_at = None
+    responder.acknowledged_at = responder.acknowledged_at or now
+    covered = []
+    for name in engagement.teams_of(incident, act.person) + ([team] if team in incident.engagements else []):
+        row = incident.engagements[name]
+        if row.acknowledged_at is None and row.released_at is None:
+            row.acknowledged_at, row.acknowledged_by = now, act.by
+            row.asleep = False
+            covered.append(name)
+    if covered:
+        act.say("acknowledged", f"for {', '.join(covered)}")
+        engagement.drop_pages(incident)
+        if incident.phase == Phase.ENGAGE:
+            incident.phase = Phase.COORDINATE
+            incident.say("phase", Phase.COORDINATE.value, now=now)
+    return covered
+
+
+def joined(act: Act, team: str = "") -> None:
+    """Count any act of a person as joining (design §5)."""
+    here(act, team)
+    responder = act.incident.people[act.by]
+    if responder.joined_at is None:
+        responder.joined_at = act.now
+        teams = engagement.teams_of(act.incident, act.person)
+        for name in teams or ([team] if team in act.incident.engagements else []):
+            row = act.incident.engagements[name]
+            row.joined_at = row.joined_at or act.now
+        act.say("joined", f"for {', '.join(teams) or team}" if teams or team else "joined")
+
+
+def join(act: Act) -> Commit:
+    """Be on the call."""
+    message = act.message
+    assert isinstance(message, messages.Join)
+    still_open(act.incident)
+    team = the_team(act, message.team)
+    require(act, "join", team)
+
+    def commit() -> Answer:
+        joined(act, team)
+        lead = act.incident.leader or "nobody leads yet"
+        return act.answer(f"you are in for {team}; lead: {lead}")
+
+    return commit
+
+
+def engage(act: Act) -> Commit:
+    """Call a team in; whether the catalogue knows it, the catalogue is asked next."""
+    message = act.message
+    assert isinstance(message, messages.Engage)
+    still_open(act.incident)
+    require(act, "engage")
+    row = act.incident.engagements.get(message.team)
+    if row and not row.released_at and not row.asleep:
+        raise Refused(f"{message.team} is engaged since {row.called_at:%H:%M} UTC ({row.reason})")
+
+    def commit() -> Answer:
+        joined(act)
+        if message.team in act.incident.plan.teams:
+            engagement.call(act.incident, message.team, message.reason, now=act.now, by=act.by)
+        else:
+            ask_catalogue(act.incident, message.team, message.reason, act.by, act.now)
+        return act.answer(f"{message.team} is called: {message.reason}")
+
+    return commit
+
+
+def ask_catalogue(incident: Incident, team: str, reason: str, by: str, now: datetime) -> None:
+    """Owe a question to the catalogue about a team this incident has no plan for yet."""
+    incident.owe(PlanRequest(teams=[team], reason=reason, by=by, at=now), now=now)
+
+
+def release(act: Act) -> Commit:
+    """Put a team on standby, with the evidence; a later alarm of theirs calls them back (E4)."""
+    message = act.message
+    assert isinstance(message, messages.Release)
+    still_open(act.incident)
+    team = the_team(act, message.team)
+    require(act, "release", team)
+    if act.incident.engagements[team].released_at:
+        raise Refused(f"{team} is on standby already")
+
+    def commit() -> Answer:
+        if team in engagement.teams_of(act.incident, act.person):
+            joined(act, team)
+        act.say("released", f"{team}: {message.reason}")
+        send_off(act.incident, team, message.reason, act.now, by=act.by)
+        return act.answer(f"{team} is on standby; an alarm of theirs calls them back")
+
+    return commit
+
+
+def lead(act: Act) -> Commit:
+    """Take the lead, or hand it over in words (C11)."""
+    message = act.message
+    assert isinstance(message, messages.Lead)
+    still_open(act.incident)
+    require(act, "lead")
+    person = act.person
+    if message.person:
+        found = act.incident.plan.person(message.person)
+        if found is None:
+            raise Refused(
+                f"'{message.person}' is nobody of this incident: {', '.join(sorted(act.incident.plan.people))}"
+            )
+        person = found
+    before = act.incident.leader
+    if before and before != person.id and not message.handover:
+        raise Refused(f"{before} leads: say in `handover` what is open, for example {message.example_json()}")
+
+    def commit() -> Answer:
+        joined(act)
+        act.incident.leader = person.id
+        how = (
+            f" from {before}: {message.handover}"
+            if before and before != person.id
+            else f". {message.handover}"
+        )
+        act.say("lead", f"{person.id} leads{how}".rstrip(". "))
+        if person.id != act.by:
+            text = f"{act.incident.id}: you lead now. {message.handover}"
+            engagement.tell(act.incident, [CALL_LEADERS], text, act.now, people=[person.id])
+        return act.answer(f"{person.id} leads")
+
+    return commit
+
+
+def make_big(act: Act) -> Commit:
+    """Turn a single-service event into a full response (E1, E2)."""
+    message = act.message
+    assert isinstance(message, messages.MakeBig)
+    still_open(act.incident)
+    require(act, "make_big")
+    if act.incident.big:
+        raise Refused(f"{act.incident.id} is a full response already")
+
+    def commit() -> Answer:
+        joined(act)
+        act.say("made_big", message.reason)
+        respond_fully(act.incident, message.reason, act.now, by=act.by)
+        return act.answer("full response: incident response, support and the usual suspects are called")
+
+    return commit
+
+
+def set_severity(act: Act) -> Commit:
+    """Set the severity; the waiting times follow it from now on."""
+    message = act.message
+    assert isinstance(message, messages.SetSeverity)
+    still_open(act.incident)
+    require(act, "set_severity")
+    if message.severity == act.incident.severity:
+        raise Refused(f"{act.incident.id} is SEV{message.severity} already")
+
+    def commit() -> Answer:
+        joined(act)
+        incident = act.incident
+        act.say("severity", f"SEV{incident.severity} → SEV{message.severity}: {message.reason}")
+        incident.severity = message.severity
+        for row in incident.engagements.values():
+            row.clock_from = act.now
+        if message.severity == 1 and incident.plan.call_leaders:
+            engagement.call(incident, CALL_LEADERS, "severity 1", now=act.now, by=act.by)
+        return act.answer(f"{incident.id} is SEV{message.severity}")
+
+    return commit
+
+
+def stand_down(act: Act) -> Commit:
+    """Send a team off duty; everybody only once the alarms are clear (X4)."""
+    message = act.message
+    assert isinstance(message, messages.StandDown)
+    not_over(act.incident)
+    require(act, "stand_down")
+    incident = act.incident
+    if message.team:
+        teams = [engaged(incident, message.team).team]
+    else:
+        teams = list(incident.engagements)
+        if incident.in_alarm and incident.phase in BEFORE_CLOSE:
+            firing = ", ".join(sorted({fact.service for fact in incident.in_alarm}))
+            raise Refused(
+                f"{firing} is in alarm: name one `team`; everybody can stand down once the alarms are clear"
+            )
+    teams = [team for team in teams if not incident.engagements[team].released_at]
+    if not teams:
+        raise Refused("nobody is on duty any more")
+    if message.team in incident.owners and any(
+        incident.plan.services[fact.service].team == message.team
+        for fact in incident.in_alarm
+        if fact.service in incident.plan.services
+    ):
+        raise Refused(
+            f"{message.team} owns what is in alarm; `release` needs the evidence that it is not them"
+        )
+
+    def commit() -> Answer:
+        joined(act)
+        act.say("stood_down", f"{', '.join(teams)}: {message.reason}")
+        for team in teams:
+            send_off(incident, team, message.reason, act.now, by=act.by)
+        return act.answer(f"off duty: {', '.join(teams)}")
+
+    return commit
+
+
+def close(act: Act) -> Commit:
+    """Leave: by the light way with a reason (X0), or from the phase `close`."""
+    message = act.message
+    assert isinstance(message, messages.Close)
+    still_open(act.incident)
+    require(act, "close")
+    incident = act.incident
+    if incident.phase != Phase.CLOSE:
+        _light_way(incident, message)
+
+    def commit() -> Answer:
+        joined(act)
+        incident.closed_at = act.now
+        incident.close_reason = message.reason or ""
+        act.say("closed", " ".join(word for word in (message.reason, message.text) if word) or "closed")
+        for team, row in incident.engagements.items():
+            if not row.released_at:
+                send_off(incident, team, "closed", act.now)
+        incident.phase = Phase.REFLECT
+        incident.say("phase", Phase.REFLECT.value, now=act.now)
+        notify_detection(incident, act.now)
+        within = incident.policy.reopen_within
+        return act.answer(f"closed; an alarm within {int(within.total_seconds() // 60)} min reopens it")
+
+    return commit
+
+
+def _light_way(incident: Incident, message: messages.Close) -> None:
+    why = []
+    if incident.big:
+        why.append("it is a full response")
+    if incident.customers_hit:
+        why.append(f"customers are hit ({incident.customers_hit})")
+    if incident.in_alarm:
+        why.append("in alarm: " + ", ".join(f"{fact.service} {fact.alarm}" for fact in incident.in_alarm[:5]))
+    if why:
+        raise Refused(f"not the light way out, because {'; '.join(why)}. It can be closed in phase close")
+    if message.reason is None:
+        raise Refused(
+            "say why in `reason`: false_alarm, no_impact, duplicate or self_recovered "
+            f"(without a reason an incident is closed in phase close, this is {incident.phase})"
+        )
+
+
+def reopen(act: Act) -> Commit:
+    """Say that it was not over."""
+    message = act.message
+    assert isinstance(message, messages.Reopen)
+    not_over(act.incident)
+    require(act, "reopen")
+    if act.incident.phase in (Phase.ENGAGE, Phase.COORDINATE, Phase.MITIGATE):
+        raise Refused(f"{act.incident.id} is open (phase {act.incident.phase})")
+
+    def commit() -> Answer:
+        go_back(act.incident, message.reason, act.now, by=act.by, claimed=act.claimed)
+        joined(act)
+        return act.answer("reopened, back to mitigating")
+
+    return commit

@@ -1,0 +1,17 @@
+"""The record: what is kept for ever, once Temporal has forgotten it (design §6.9).
+
+`store.migrate` is apart: it brings Alembic with it, which only `up` and `migrate` need.
+"""
+
+from store.engine import Store, open_store
+from store.errors import StoreError
+from store.facts import LightCloses, OutboxItem, Summary
+
+__all__ = [
+    "LightCloses",
+    "OutboxItem",
+    "Store",
+    "StoreError",
+    "Summary",
+    "open_store",
+]

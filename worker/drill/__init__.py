@@ -1,0 +1,1 @@
+"""Plays drills: real workflows, activities, store and documents; only the connectors record instead of calling out."""

@@ -1,0 +1,117 @@
+"""The barrier between two steps: nothing is under way any more.
+
+Virtual sleep is none: the clock runs at wall speed while work is in flight, and the sleep returns regardless. So the
+histories are read: no workflow task pending, no activity open, no signal on its way, no new process (design §4).
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+_OPENS = {
+    EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED,
+    EventType.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED,
+}
+_CLOSES = {
+    EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED: (
+        "activity_task_completed_event_attributes",
+        "scheduled_event_id",
+    ),
+    EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED: (
+        "activity_task_failed_event_attributes",
+        "scheduled_event_id",
+    ),
+    EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT: (
+        "activity_task_timed_out_event_attributes",
+        "scheduled_event_id",
+    ),
+    EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED: (
+        "activity_task_canceled_event_attributes",
+        "scheduled_event_id",
+    ),
+    EventType.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED: (
+        "external_workflow_execution_signaled_event_attributes",
+        "initiated_event_id",
+    ),
+    EventType.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED: (
+        "signal_external_workflow_execution_failed_event_attributes",
+        "initiated_event_id",
+    ),
+}
+_OVER = {
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
+}
+PAUSE = 0.003
+PATIENCE = 60.0
+"""Seconds after which a drill that does not settle is given up, saying who is busy."""
+
+
+class Settler:
+    """Knows every process of a drill and waits until all of them rest."""
+
+    def __init__(self, client: Client) -> None:
+        """Watch by `client`."""
+        self._client = client
+        self.ids: list[str] = []
+        self._over: set[str] = set()
+
+    def started(self, workflow_id: str) -> None:
+        """Hear of a process."""
+        if workflow_id not in self.ids:
+            self.ids.append(workflow_id)
+
+    async def settle(self) -> None:
+        """Return when nothing is under way.
+
+        Raises:
+            TimeoutError: Something is, after `PATIENCE`.
+        """
+        busy: Sequence[str] = []
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    known = [i for i in self.ids if i not in self._over]
+                    states = await asyncio.gather(*(self._is_busy(i) for i in known))
+                    busy = [i for i, is_busy in zip(known, states, strict=True) if is_busy]
+                    if not busy and len(known) == len(
+                        [i for i in self.ids if i not in self._over or i in known]
+                    ):
+                        return
+                    await asyncio.sleep(PAUSE)
+        except TimeoutError:
+            raise TimeoutError(f"still under way after {PATIENCE:g} s: {', '.join(busy)}") from None
+
+    async def _is_busy(self, workflow_id: str) -> bool:
+        try:
+            history = await self._client.get_workflow_handle(workflow_id).fetch_history()
+        except RPCError:
+            return True
+        last = history.events[-1].event_type
+        if last in _OVER:
+            self._over.add(workflow_id)
+            return False
+        if last == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
+            return True
+        return _under_way(history.events)
+
+
+def _under_way(events: Sequence[HistoryEvent]) -> bool:
+    open_ids: set[int] = set()
+    task = False
+    for event in events:
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:
+            task = True
+        elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+            task = False
+        elif event.event_type in _OPENS:
+            open_ids.add(event.event_id)
+        elif event.event_type in _CLOSES:
+            attributes, field = _CLOSES[event.event_type]
+            open_ids.discard(getattr(getattr(event, attributes), field))
+    return task or bool(open_ids) or events[-1].event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED

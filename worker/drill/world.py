@@ -1,0 +1,119 @@
+"""The world a drill's connectors see: they record, and fail when the drill says so."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from activities import Failed
+from activities.comms import Messenger
+from activities.paging import Pager
+from activities.record import Recorder
+from activities.telemetry import Deployments
+from activities.tickets import Ticketing
+from model.course import Record
+from model.drill import Drill
+from model.effects import Deployment, Lookup, Page, Recipient, Tell
+
+Clock = Callable[[], Awaitable[datetime]]
+
+
+class Weather:
+    """Which port fails now."""
+
+    def __init__(self, drill: Drill, clock: Clock) -> None:
+        """Read the faults of a drill; `clock` tells the story's time."""
+        self._drill = drill
+        self._clock = clock
+
+    async def must_hold(self, port: str, channel: str = "") -> None:
+        """Pass, unless the drill lets this port fail now.
+
+        Raises:
+            Failed: It does.
+        """
+        faults = [f for f in self._drill.world.faults if f.port == port and f.channel in ("", channel)]
+        if not faults:
+            return
+        since = await self._clock() - self._drill.start
+        if any(f.start <= since < f.end for f in faults):
+            raise Failed(f"{port}{' by ' + channel if channel else ''} is down")
+
+
+class DrillPager:
+    """Records pages; one per key."""
+
+    def __init__(self, weather: Weather, inner: Pager) -> None:
+        """Record through `inner`."""
+        self._weather = weather
+        self._inner = inner
+
+    async def page(self, order: Page, text: str, key: str) -> None:
+        """Take a page."""
+        await self._weather.must_hold("paging", order.contact.channel)
+        await self._inner.page(order, text, key)
+
+
+class DrillMessenger:
+    """Records quiet messages."""
+
+    def __init__(self, weather: Weather, inner: Messenger) -> None:
+        """Record through `inner`."""
+        self._weather = weather
+        self._inner = inner
+
+    async def tell(self, order: Tell, recipient: Recipient, key: str) -> None:
+        """Take a message."""
+        await self._weather.must_hold("comms", recipient.contact.channel)
+        await self._inner.tell(order, recipient, key)
+
+
+class DrillRecorder:
+    """The real record, down when the drill says so."""
+
+    def __init__(self, weather: Weather, inner: Recorder) -> None:
+        """Write through `inner`."""
+        self._weather = weather
+        self._inner = inner
+
+    async def record(self, record: Record) -> None:
+        """Write a batch."""
+        await self._weather.must_hold("record")
+        await self._inner.record(record)
+
+
+class DrillTickets:
+    """The real tickets, down when the drill says so."""
+
+    def __init__(self, weather: Weather, inner: Ticketing) -> None:
+        """Write through `inner`."""
+        self._weather = weather
+        self._inner = inner
+
+    async def refresh(self, incident: str) -> None:
+        """Refresh a ticket."""
+        await self._weather.must_hold("tickets")
+        await self._inner.refresh(incident)
+
+
+class DrillDeployments:
+    """The deployments a drill's world has."""
+
+    def __init__(self, weather: Weather, known: list[Deployment]) -> None:
+        """Answer from `known`."""
+        self._weather = weather
+        self._known = known
+
+    async def around(self, order: Lookup) -> list[Deployment]:
+        """Return what ran or started between two moments."""
+        await self._weather.must_hold("telemetry")
+        return [
+            d for d in self._known if d.started <= order.until and (d.finished or order.until) >= order.since
+        ]
+
+
+_: tuple[type[Pager], type[Messenger], type[Recorder], type[Ticketing], type[Deployments]] = (
+    DrillPager,
+    DrillMessenger,
+    DrillRecorder,
+    DrillTickets,
+    DrillDeployments,
+)

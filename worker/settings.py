@@ -1,0 +1,79 @@
+"""Settings: from the environment (`ALLCLEAR_…`), else from files, else sensible for one machine."""
+
+import secrets
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from model.text import Refused
+from worker.files import EXAMPLE_CATALOG
+
+
+class Settings(BaseSettings):
+    """How this installation runs. Every field is an environment variable with the prefix `ALLCLEAR_`."""
+
+    model_config = SettingsConfigDict(env_prefix="ALLCLEAR_", extra="ignore")
+
+    data: Path = Field(
+        default=Path("data"), description="Folder of the embedded server, the store and the tickets."
+    )
+    catalog: Path = Field(default=EXAMPLE_CATALOG, description="The organisation's catalogue.")
+    namespace: str = Field(default="allclear", description="Temporal namespace of the embedded server.")
+    store: str = Field(default="", description="Database URL; default: SQLite in the data folder.")
+    gateway_host: str = Field(default="127.0.0.1", description="Where the gateway listens.")
+    gateway_port: int = Field(default=8600, description="0 takes a free port.")
+    temporal_port: int = Field(default=7243, description="Port of the embedded server; 0 takes a free one.")
+    ui_port: int = Field(default=8243, description="Port of its Web UI; 0 takes a free one.")
+    public_url: str = Field(
+        default="", description="How people's phones reach the gateway; default: its own address."
+    )
+    secret: SecretStr = Field(
+        default=SecretStr(""), description="Signs links and proofs; default: kept in the data folder."
+    )
+    token: SecretStr = Field(
+        default=SecretStr(""),
+        description="What senders of alarms show as bearer token; empty: loopback senders need none.",
+    )
+    smtp_host: str = Field(default="", description="Mail server; empty: e-mail goes to the outbox.")
+    smtp_port: int = Field(default=25)
+    smtp_user: str = Field(default="")
+    smtp_password: SecretStr = Field(default=SecretStr(""))
+    smtp_tls: str = Field(default="starttls", description="`starttls`, `tls` or `none`.")
+    smtp_sender: str = Field(default="allclear@localhost")
+    deployments: Path | None = Field(default=None, description="File with a JSON line per deployment (M2).")
+    user: str = Field(default="", description="Who you are to the command line, as the catalogue knows you.")
+
+    @property
+    def store_url(self) -> str:
+        """Return the database URL."""
+        return self.store or f"sqlite+aiosqlite:///{self.data / 'allclear.db'}"
+
+    @property
+    def tickets(self) -> Path:
+        """Return the folder of tickets."""
+        return self.data / "tickets"
+
+    def the_secret(self) -> str:
+        """Return the secret, making and keeping one on first use.
+
+        Raises:
+            Refused: It can neither be read nor kept.
+        """
+        given = self.secret.get_secret_value()
+        if given:
+            return given
+        path = self.data / "secret"
+        try:
+            self.data.mkdir(parents=True, exist_ok=True)
+            try:
+                with path.open("x", encoding="utf-8") as file:
+                    path.chmod(0o600)
+                    file.write(secrets.token_hex(32))
+            except FileExistsError:
+                pass
+            return path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise Refused(
+                f"{path}: the secret cannot be kept ({error.strerror}); set ALLCLEAR_SECRET"
+            ) from None

@@ -1,0 +1,1 @@
+"""The durable processes: they wait, decide by calling `model`, and owe effects."""

@@ -1,0 +1,203 @@
+"""`Detection`: one per partition, for ever; alarms in, incidents out."""
+
+from datetime import datetime
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import FailureError
+
+from activities.catalogue import RESOLVE, Question
+from link import catalog as live
+from link import clock
+from model import detection as rules
+from model.detection import Detection as State
+from model.detection import IncidentChanged, Resolution
+from model.details import detection_details
+from model.effects import Outcome, backoff
+from model.messages import Alarm, Answer, Declare, Report, Silence
+from model.text import Refused
+from workflows import errands
+from workflows.lanes import Lanes
+from workflows.process import Process
+
+BATCH = 200
+"""Messages whose services the catalogue is asked for in one go."""
+
+
+@workflow.defn(name="Detection")
+class Detection(Process):
+    """Watches one partition; regions are keys in its state."""
+
+    @workflow.init
+    def __init__(self, state: State | None = None) -> None:
+        """Begin with what the last run knew; a first run knows its partition by its own id."""
+        self.state = state or State(partition=workflow.info().workflow_id.removeprefix("detection/"))
+        self.touched = False
+        self.steps = 0
+        self._asked_in_vain = 0
+        self._retry_at: datetime | None = None
+        self._paused = False
+        self._lanes = Lanes(
+            {"process": errands.start, "signal": errands.signal, "forward": errands.forward},
+            self._ended,
+            parallel=frozenset(),
+        )
+
+    @workflow.run
+    async def run(self, state: State | None = None) -> None:
+        """Watch, for ever."""
+        while not await self.live():
+            workflow.continue_as_new(self.state)
+
+    def now(self) -> datetime:
+        """Return the story's time."""
+        return clock.now(self.state.clock_shift)
+
+    def over(self) -> bool:
+        """Never."""
+        return False
+
+    def resting(self) -> bool:
+        """Whether nothing is under way."""
+        return not self._lanes.flying
+
+    def pausing(self) -> None:
+        """Begin nothing more in this run."""
+        self._paused = True
+
+    async def _wait(self, due: datetime | None) -> None:
+        if self.state.inbox and not (self._retry_at and self._retry_at > self.now()):
+            await self._decide()
+            self.touched = True
+        due = min((at for at in (due, self._retry_at) if at), default=None)
+        await super()._wait(due)
+
+    def advance(self, now: datetime) -> datetime | None:
+        """Do what time makes due, in order: an incident is started before it is told anything."""
+        due = rules.advance(self.state, now)
+        if not self._paused:
+            first = next(iter(self.state.owed), None)
+            if first:
+                self._lanes.start({first: self.state.owed[first]}, now)
+        workflow.set_current_details(detection_details(self.state, now))
+        retry = min((owed.retry_at for owed in self.state.owed.values() if owed.retry_at), default=None)
+        return min((at for at in (due, retry) if at), default=None)
+
+    async def _decide(self) -> None:
+        """Ask the catalogue about what came, then decide."""
+        batch = self.state.inbox[:BATCH]
+        asked = sorted({question for arrived in batch for question in rules.services_of(arrived)})
+        try:
+            resolution = await workflow.execute_local_activity(
+                RESOLVE,
+                Question(asked=asked, at=self.now()),
+                result_type=Resolution,
+                start_to_close_timeout=errands.LOCAL,
+                retry_policy=RetryPolicy(maximum_attempts=1),
+            )
+        except FailureError as error:
+            self._asked_in_vain += 1
+            self._retry_at = self.now() + backoff(self.state.policy, self._asked_in_vain)
+            if self._asked_in_vain == 1:
+                rules.unreadable(self.state, "catalogue", str(error.cause or error), "", self.now())
+            return
+        self._asked_in_vain, self._retry_at = 0, None
+        self.state.policy = resolution.policy
+        for arrived in batch:
+            rules.decide(self.state, arrived, resolution.services, self.now())
+        del self.state.inbox[: len(batch)]
+
+    def _ended(self, key: str, outcome: Outcome) -> None:
+        rules.effect_ended(self.state, key, outcome, self.now())
+        self.touched = True
+
+    def unreadable(self, name: str, why: str, payload: Any) -> None:
+        """Keep what the guard caught."""
+        rules.unreadable(self.state, name, why, payload, self.now())
+        self.touched = True
+
+    @workflow.signal(description=Alarm.described())
+    def alarm(self, x: Any = None) -> None:
+        """Take an alarm."""
+        rules.receive(self.state, "alarm", x, self.now())
+        self.touched = True
+
+    @workflow.signal(description=Report.described())
+    def report(self, x: Any = None) -> None:
+        """Take a customer report."""
+        rules.receive(self.state, "report", x, self.now())
+        self.touched = True
+
+    @workflow.signal(description="internal: an incident says how it stands")
+    def incident_changed(self, x: Any = None) -> None:
+        """Learn how an incident stands."""
+        rules.incident_changed(self.state, IncidentChanged.model_validate(x), self.now())
+        self.touched = True
+
+    @workflow.update(description=Declare.described())
+    def declare(self, x: Declare | None = None) -> Answer:
+        """Open an incident by hand."""
+        return self._answer(x, lambda said: rules.declare(self.state, said, self.now()))
+
+    @declare.validator
+    def _may_declare(self, x: Declare | None = None) -> None:
+        if x is None:
+            raise Refused(f"say what is wrong, for example {Declare.example_json()}")
+        _somebody(x.by, Declare.example_json())
+        _real_services(x.services)
+        rules.refuse_declared_twice(self.state, x)
+
+    @workflow.update(description=Silence.described())
+    def silence(self, x: Silence | None = None) -> Answer:
+        """Expect alarms of a service for a while."""
+        return self._answer(x, lambda said: rules.silence(self.state, said, self.now()))
+
+    @silence.validator
+    def _may_silence(self, x: Silence | None = None) -> None:
+        if x is None:
+            raise Refused(f"say which service is expected to alarm, for example {Silence.example_json()}")
+        _somebody(x.by, Silence.example_json())
+        _real_services([x.service])
+        if x.until <= self.now():
+            raise Refused(f"`until` is past (now {self.now():%Y-%m-%dT%H:%M:%SZ}); give a moment to come")
+
+    def _answer(self, said: Any, do: Any) -> Answer:
+        if said.key and said.key in self.state.answers:
+            return self.state.answers[said.key]
+        answer: Answer = do(said)
+        if said.key:
+            self.state.answers[said.key] = answer
+            while len(self.state.answers) > rules.UNREADABLE_KEPT:
+                self.state.answers.pop(next(iter(self.state.answers)))
+        self.touched = True
+        return answer
+
+    @workflow.query(description="Everything Detection knows.")
+    def snapshot(self) -> State:
+        """Return the state."""
+        return self.state
+
+    @workflow.query(description="The incidents that are not over.")
+    def open_incidents(self) -> list[rules.Known]:
+        """Return the open incidents."""
+        return [known for known in self.state.incidents.values() if not known.ended]
+
+
+def _somebody(by: str, example: str) -> None:
+    catalog = live.live()
+    if not by:
+        raise Refused(f"say who you are, for example {example}")
+    if catalog and catalog.person_by(by) is None:
+        raise Refused(f"'{by}' is nobody of the catalogue; use the id or e-mail it knows")
+
+
+def _real_services(services: list[str]) -> None:
+    catalog = live.live()
+    if catalog is None:
+        return
+    unknown = [service for service in services if service not in catalog.services]
+    if unknown:
+        raise Refused(
+            f"the catalogue has no service {', '.join(unknown)}; it has {', '.join(sorted(catalog.services))}"
+        )

@@ -1,0 +1,71 @@
+"""How a person's message comes in: one update per message, refused before it is accepted, done at once."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from temporalio import workflow
+
+from link import clock
+from link.converter import refusal
+from model.incident import Act, Incident
+from model.messages import Answer, Message
+from model.response import Commit
+from model.text import Refused
+
+
+class Hosts(Protocol):
+    """A workflow that has doors."""
+
+    state: Incident
+    touched: bool
+
+
+Extra = Callable[[Incident, Any], None]
+"""A check against the worker's live catalogue: it is not run on replay, so it may look (design §2)."""
+
+
+def door(message: type[Message], rule: Callable[[Act], Commit], extra: Extra | None = None) -> Any:
+    """Return the update handler of a message.
+
+    Args:
+        message: The message's model; its description and example are what the Web UI shows.
+        rule: The rule in `model`: it refuses, or returns what to do.
+        extra: A further check before the message is accepted.
+    """
+
+    def take(self: Hosts, x: Any = None) -> Answer:
+        said = x or message()
+        state = self.state
+        if said.key and said.key in state.answers:
+            return state.answers[said.key]
+        try:
+            answer = rule(Act(state, said, clock.now(state.clock_shift)))()
+        except Refused as error:
+            state.refused.append(str(error))
+            raise refusal(str(error)) from None
+        if said.key:
+            state.answers[said.key] = answer
+        state.handled += 1
+        self.touched = True
+        return answer
+
+    def check(self: Hosts, x: Any = None) -> None:
+        said = x or message()
+        if said.key and said.key in self.state.answers:
+            return
+        rule(Act(self.state, said, clock.now(self.state.clock_shift)))
+        if extra:
+            extra(self.state, said)
+
+    name = _name(message)
+    for fn in (take, check):
+        fn.__name__ = name
+        fn.__annotations__["x"] = message | None
+    handler = workflow.update(name=name, description=message.described())(take)
+    handler.validator(check)
+    return handler
+
+
+def _name(message: type[Message]) -> str:
+    """Return a message's name: `StateImpact` is `state_impact`."""
+    return "".join("_" + c.lower() if c.isupper() else c for c in message.__name__).lstrip("_")

@@ -1,0 +1,110 @@
+"""How each kind of owed effect is performed: which activity, how long it may take."""
+
+from datetime import timedelta
+from pydantic import BaseModel
+from temporalio import workflow
+from temporalio.common import Priority, RetryPolicy
+from temporalio.exceptions import ApplicationError, FailureError
+
+from activities.catalogue import PLAN
+from activities.comms import TELL
+from activities.paging import PAGE
+from activities.record import RECORD
+from activities.telemetry import DEPLOYMENTS
+from link.starting import FORWARD, START
+from model.course import Record
+from model.effects import Errand, Outcome, Owed, Page, Signal
+
+CRASHES = RetryPolicy(initial_interval=timedelta(milliseconds=200), backoff_coefficient=2, maximum_attempts=3)
+"""Temporal's retries are for a worker that died; what a provider says comes back as an outcome."""
+LOCAL = timedelta(seconds=5)
+PAGE_WITHIN = timedelta(seconds=10)
+OTHERS_WITHIN = timedelta(seconds=30)
+
+
+async def page(key: str, owed: Owed) -> Outcome:
+    """Page one person; a worse severity goes first."""
+    order = owed.order
+    severity = order.severity if isinstance(order, Page) else 3
+    who = order.person if isinstance(order, Page) else ""
+    return await _activity(PAGE, key, order, PAGE_WITHIN, f"page {who}", Priority(priority_key=severity))
+
+
+async def tell(key: str, owed: Owed) -> Outcome:
+    """Bring a quiet message."""
+    return await _activity(TELL, key, owed.order, OTHERS_WITHIN, "tell", Priority(priority_key=5))
+
+
+async def lookup(key: str, owed: Owed) -> Outcome:
+    """Ask the telemetry."""
+    return await _activity(
+        DEPLOYMENTS, key, owed.order, OTHERS_WITHIN, "deployments", Priority(priority_key=3)
+    )
+
+
+async def record(batch: Record) -> Outcome:
+    """Write the record."""
+    outcome: Outcome = await workflow.execute_activity(
+        RECORD,
+        batch,
+        result_type=Outcome,
+        start_to_close_timeout=OTHERS_WITHIN,
+        retry_policy=CRASHES,
+        priority=Priority(priority_key=5),
+        summary="record",
+    )
+    return outcome
+
+
+async def plan(key: str, owed: Owed) -> Outcome:
+    """Ask the catalogue, in this worker."""
+    return await _local(PLAN, key, owed.order)
+
+
+async def start(key: str, owed: Owed) -> Outcome:
+    """Begin another process."""
+    return await _local(START, key, owed.order)
+
+
+async def forward(key: str, owed: Owed) -> Outcome:
+    """Pass a message on to another partition."""
+    return await _local(FORWARD, key, owed.order)
+
+
+async def signal(key: str, owed: Owed) -> Outcome:
+    """Give another process of ours a word; one that is gone for good is an outcome."""
+    order = owed.order
+    assert isinstance(order, Signal)
+    try:
+        await workflow.get_external_workflow_handle(order.workflow_id).signal(order.name, order.payload)
+    except ApplicationError as error:
+        return Outcome(ok=False, again=False, reason=f"{order.workflow_id} is not there ({error.message})")
+    except FailureError as error:
+        return Outcome(ok=False, reason=str(error))
+    return Outcome()
+
+
+async def _activity(
+    name: str, key: str, order: BaseModel, within: timedelta, summary: str, priority: Priority
+) -> Outcome:
+    outcome: Outcome = await workflow.execute_activity(
+        name,
+        Errand(key=key, order=order),
+        result_type=Outcome,
+        start_to_close_timeout=within,
+        retry_policy=CRASHES,
+        priority=priority,
+        summary=summary,
+    )
+    return outcome
+
+
+async def _local(name: str, key: str, order: BaseModel) -> Outcome:
+    outcome: Outcome = await workflow.execute_local_activity(
+        name,
+        Errand(key=key, order=order),
+        result_type=Outcome,
+        start_to_close_timeout=LOCAL,
+        retry_policy=CRASHES,
+    )
+    return outcome

@@ -1,0 +1,25 @@
+"""Doors of engagement: who is called, who has come, who leads, how big it is (E1-E6, C11)."""
+
+from link import catalog as live
+from model import messages, response
+from model.incident import Incident
+from model.text import Refused
+from workflows.door import door
+
+
+def _real_team(incident: Incident, said: messages.Engage) -> None:
+    catalog = live.live()
+    if catalog and said.team not in catalog.teams:
+        raise Refused(f"the catalogue has no team {said.team}; it has {', '.join(sorted(catalog.teams))}")
+
+
+class Engage:
+    """What people say about who is here."""
+
+    engage = door(messages.Engage, response.engage, _real_team)
+    acknowledge = door(messages.Acknowledge, response.acknowledge)
+    join = door(messages.Join, response.join)
+    release = door(messages.Release, response.release)
+    lead = door(messages.Lead, response.lead)
+    make_big = door(messages.MakeBig, response.make_big)
+    set_severity = door(messages.SetSeverity, response.set_severity)

@@ -1,0 +1,63 @@
+"""What our own processes say to an incident. A person has no use for these."""
+
+from datetime import datetime
+from typing import Any
+
+from temporalio import workflow
+
+from model import course, phases
+from model.incident import Incident
+from model.text import cut, one_line
+
+
+class Inside:
+    """Signals from `Detection` and from other incidents."""
+
+    state: Incident
+    touched: bool
+
+    def now(self) -> datetime:
+        """Return the process's time."""
+        raise NotImplementedError
+
+    @workflow.signal(description="internal: alarms of this event changed")
+    def alarms_changed(self, x: Any = None) -> None:
+        """Take in what alarms say."""
+        phases.alarms_changed(self.state, phases.AlarmsChanged.model_validate(x), self.now())
+        self.touched = True
+
+    @workflow.signal(description="internal: customers reported")
+    def reported(self, x: Any = None) -> None:
+        """Take in customer reports."""
+        phases.reported(self.state, phases.Reported.model_validate(x), self.now())
+        self.touched = True
+
+    @workflow.signal(description="internal: this becomes the one incident of a multi-service event")
+    def promote(self, x: Any = None) -> None:
+        """Take the others in."""
+        phases.promoted(self.state, phases.Promotion.model_validate(x), self.now())
+        self.touched = True
+
+    @workflow.signal(description="internal: this becomes part of another incident")
+    def absorb(self, x: Any = None) -> None:
+        """Hand over."""
+        phases.absorb(self.state, phases.Absorption.model_validate(x), self.now())
+        self.touched = True
+
+    @workflow.signal(description="internal: an absorbed incident hands over what it knows")
+    def handover(self, x: Any = None) -> None:
+        """Take over."""
+        phases.take_over(self.state, phases.Handover.model_validate(x), self.now())
+        self.touched = True
+
+    @workflow.signal(description="internal: the incident this became part of is over")
+    def end_absorbed(self, x: Any = None) -> None:
+        """End."""
+        course.end_absorbed(self.state)
+        self.touched = True
+
+    def unreadable(self, name: str, why: str, payload: Any) -> None:
+        """Keep what the guard caught."""
+        text = one_line(f"{name}: {why} {payload!r}")
+        self.state.say("unreadable", cut(text, 300), now=self.now())
+        self.touched = True

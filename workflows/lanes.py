@@ -1,0 +1,55 @@
+"""Performs what a process owes, without its loop ever waiting for it (design §2).
+
+Pages go out at the same time; every other lane has one effect under way. What is not confirmed stays owed in the
+state, under the same key: over a crash, over a continue-as-new, over a provider's bad hour.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+from temporalio.exceptions import FailureError
+
+from model.effects import Lane, Outcome, Owed, ready
+
+Perform = Callable[[str, Owed], Awaitable[Outcome]]
+Report = Callable[[str, Outcome], None]
+
+
+class Lanes:
+    """The tasks under way for one process."""
+
+    def __init__(self, performers: Mapping[Lane, Perform], report: Report, parallel: frozenset[Lane]) -> None:
+        """Take who performs each lane, who hears how it went, and which lanes run in parallel."""
+        self._performers = performers
+        self._report = report
+        self._parallel = parallel
+        self._flying: dict[str, asyncio.Task[None]] = {}
+        self._busy: dict[Lane, str] = {}
+
+    @property
+    def flying(self) -> bool:
+        """Whether an effect is under way."""
+        return bool(self._flying)
+
+    def start(self, owed: dict[str, Owed], now: datetime) -> None:
+        """Begin what is due."""
+        for lane in self._performers:
+            for key in ready(owed, lane, now):
+                if key in self._flying:
+                    continue
+                if lane not in self._parallel:
+                    if lane in self._busy:
+                        break
+                    self._busy[lane] = key
+                self._flying[key] = asyncio.create_task(self._perform(lane, key, owed[key]))
+
+    async def _perform(self, lane: Lane, key: str, owed: Owed) -> None:
+        try:
+            outcome = await self._performers[lane](key, owed)
+        except FailureError as error:
+            outcome = Outcome(ok=False, reason=str(error.cause or error)[:200])
+        self._flying.pop(key, None)
+        if self._busy.get(lane) == key:
+            del self._busy[lane]
+        self._report(key, outcome)

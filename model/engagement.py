@@ -344,7 +344,8 @@ def _shout(incident: Incident, row: Engagement, now: datetime) -> None:
     for person in everybody:
         planned = incident.plan.people.get(person)
         responder = incident.people.get(person)
-        if planned and not (responder and responder.acknowledged_at):
+        shouted = responder and any(page.at == now for page in responder.pages)
+        if planned and not shouted and not (responder and responder.acknowledged_at):
             for contact in range(len(planned.contacts)):
                 page(incident, row.team, person, contact, len(levels(incident, row.team)) + 2, now)
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -58,25 +58,16 @@ class Store:
         """
         facts = Summary.model_validate(incident)
         last = max((entry.seq for entry in entries), default=0)
-        row: dict[str, object] = {
-            **facts.model_dump(),
-            "state": incident,
-            "upto": _number(incident, "next_seq", last + 1) - 1,
-        }
+        upto = _number(incident, "next_seq", last + 1) - 1
+        row: dict[str, object] = {**facts.model_dump(), "state": incident, "upto": upto}
         lines = [{"incident_id": facts.id, **entry.model_dump()} for entry in entries]
+        put = self._insert(IncidentRow).values(row)
+        put = put.on_conflict_do_update(
+            index_elements=["id"],
+            set_={name: put.excluded[name] for name in row if name != "id"},
+            where=_older_than(upto, _number(incident, "recorded", 0)),
+        )
         async with self._transaction() as connection:
-            put = self._insert(IncidentRow).values(row)
-            kept, new = IncidentRow, put.excluded
-            # Batches of one long timeline have the same `upto`; the later one knows that more is recorded.
-            newer = or_(
-                kept.upto < new.upto,
-                and_(
-                    kept.upto == new.upto,
-                    func.coalesce(kept.state["recorded"].as_integer(), 0) <= _number(incident, "recorded", 0),
-                ),
-            )
-            changes = {name: new[name] for name in row if name != "id"}
-            put = put.on_conflict_do_update(index_elements=["id"], set_=changes, where=newer)
             await connection.execute(put)
             if lines:
                 await connection.execute(self._insert(EntryRow).on_conflict_do_nothing(), lines)
@@ -176,3 +167,12 @@ class Store:
 def _number(incident: Mapping[str, object], name: str, default: int) -> int:
     value = incident.get(name)
     return value if isinstance(value, int) else default
+
+
+def _older_than(upto: int, recorded: int) -> ColumnElement[bool]:
+    """Return the condition that the facts kept are no newer than a batch.
+
+    Batches of one long timeline reach equally far; the later one knows that more is recorded.
+    """
+    known = func.coalesce(IncidentRow.state["recorded"].as_integer(), 0)
+    return or_(IncidentRow.upto < upto, and_(IncidentRow.upto == upto, known <= recorded))

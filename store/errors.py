@@ -4,6 +4,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import PurePath
 from typing import Final
 
 from sqlalchemy.engine import URL
@@ -45,8 +46,9 @@ def in_words(url: URL) -> Iterator[None]:
 
 
 def _named(url: URL) -> str:
+    """Name the store shortly: what follows must still be there when a long reason is cut."""
     where = f" on {url.host}" if url.host else ""
-    return f"the store {url.database or 'in memory'}{where}"
+    return f"the store {PurePath(url.database or 'in memory').name}{where}"
 
 
 def _why(error: Exception, url: URL) -> str:

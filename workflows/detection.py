@@ -33,8 +33,7 @@ class Detection(Process):
     def __init__(self, state: State | None = None) -> None:
         """Begin with what the last run knew; a first run knows its partition by its own id."""
         self.state = state or State(partition=workflow.info().workflow_id.removeprefix("detection/"))
-        self.touched = False
-        self.steps = 0
+        self.begin()
         self._asked_in_vain = 0
         self._retry_at: datetime | None = None
         self._paused = False

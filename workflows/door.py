@@ -60,7 +60,9 @@ def door(message: type[Message], rule: Callable[[Act], Commit], extra: Extra | N
     name = _name(message)
     for fn in (take, check):
         fn.__name__ = name
+        # The SDK reads these: it takes an annotated `self` for the first argument.
         fn.__annotations__["x"] = message | None
+        del fn.__annotations__["self"]
     handler = workflow.update(name=name, description=message.described())(take)
     handler.validator(check)
     return handler

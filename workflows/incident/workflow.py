@@ -31,8 +31,7 @@ class Incident(Engage, Coordinate, Close, Inside, Process):
     def __init__(self, state: State) -> None:
         """Begin with what `Detection`, or the last run, knew."""
         self.state = state
-        self.touched = False
-        self.steps = 0
+        self.begin()
         self._paused = False
         self._recording: asyncio.Task[None] | None = None
         self._shown: dict[str, object] = {}

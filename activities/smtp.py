@@ -1,0 +1,215 @@
+"""E-mail for pages and quiet messages: one connection per message, and what the server said in words."""
+
+import asyncio
+import contextlib
+import hashlib
+import ssl
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as POLICY
+from email.utils import parseaddr
+from typing import Final, Literal
+
+from aiosmtplib import (
+    SMTP,
+    SMTPAuthenticationError,
+    SMTPDataError,
+    SMTPException,
+    SMTPNotSupported,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+)
+
+from activities import Failed
+from model.text import clean, cut, one_line
+
+WITHIN: Final = timedelta(seconds=7)
+"""How long one message may take: less than `activities.paging.send.WITHIN`, so that the reason is ours."""
+GOODBYE: Final = 1.0
+"""Seconds for the parting words, once the server has taken the message."""
+SUBJECT_LONGEST: Final = 80
+"""Characters of a subject: what a telephone's lock screen shows."""
+FOR_GOOD: Final = 500
+"""From this code on a server says no for good (RFC 5321, 4.2.1)."""
+
+Tls = Literal["starttls", "tls", "none"]
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What a person gets.
+
+    Attributes:
+        key: The effect's key: the same key makes the same `Message-ID`, by which a repetition is recognised.
+        thread: What it belongs to: mail programs show one thread together.
+    """
+
+    to: str
+    subject: str
+    text: str
+    at: datetime
+    key: str
+    thread: str
+
+
+@dataclass(frozen=True)
+class Mailer:
+    """A mail server, and how we come to it.
+
+    Attributes:
+        sender: An address, or a name with one: `AllClear <allclear@example.com>`.
+        password: Used with `user` only.
+        within: How long one message may take.
+    """
+
+    host: str
+    port: int
+    sender: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+    tls: Tls = "starttls"
+    within: timedelta = WITHIN
+
+    async def send(self, letter: Letter) -> None:
+        """Hand over one letter.
+
+        Raises:
+            Failed: The server did not take it, or is not there.
+        """
+        message = self._message(letter)
+        with self._in_words():
+            async with asyncio.timeout(self.within.total_seconds()):
+                await self._hand_over(message, letter.to)
+
+    async def check(self) -> None:
+        """Connect, log in and hang up: for `allclear doctor`.
+
+        Raises:
+            Failed: It did not work.
+        """
+        with self._in_words():
+            async with asyncio.timeout(self.within.total_seconds()), self._connected() as server:
+                await server.noop()
+
+    async def _hand_over(self, message: EmailMessage, to: str) -> None:
+        async with self._connected() as server:
+            await server.send_message(message, sender=self._sender.addr_spec, recipients=[to])
+
+    @contextlib.asynccontextmanager
+    async def _connected(self):  # type: ignore[no-untyped-def]
+        server = SMTP(
+            hostname=self.host,
+            port=self.port,
+            username=self.user or None,
+            password=self.password if self.user else None,
+            use_tls=self.tls == "tls",
+            start_tls=self.tls == "starttls",
+            timeout=self.within.total_seconds(),
+        )
+        try:
+            await server.connect()
+            yield server
+            # The message is taken: whatever happens now, sending it again would only repeat it.
+            with contextlib.suppress(SMTPException, OSError, TimeoutError):
+                await server.quit(timeout=GOODBYE)
+        finally:
+            server.close()
+
+    def _message(self, letter: Letter) -> EmailMessage:
+        """Return the letter as it goes out. No header can hold a line break: what comes from outside is one line.
+
+        Raises:
+            Failed: The address is none.
+        """
+        message = EmailMessage(policy=POLICY)
+        message["From"] = self._sender
+        message["To"] = address(letter.to)
+        message["Subject"] = subject(letter.subject)
+        message["Date"] = letter.at
+        message["Message-ID"] = self._id(letter.key)
+        message["References"] = self._id(letter.thread)
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(clean(letter.text) + "\n", cte="quoted-printable")
+        return message
+
+    def _id(self, key: str) -> str:
+        return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{self._sender.domain or 'localhost'}>"
+
+    @property
+    def _sender(self) -> Address:
+        name, spec = parseaddr(one_line(clean(self.sender)))
+        sender = address(spec)
+        return Address(display_name=name, username=sender.username, domain=sender.domain)
+
+    @contextlib.contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except (SMTPException, OSError, TimeoutError, ValueError) as error:
+            reason, again = _said(error)
+            text = cut(one_line(clean(f"{self.host}:{self.port} {self._without_password(reason)}")), 400)
+            raise Failed(text, again=again) from None
+
+    def _without_password(self, text: str) -> str:
+        """Return what a server said without our password, however it may have echoed it."""
+        raw = self.password.encode()
+        both = f"\0{self.user}\0{self.password}".encode()
+        for secret in (self.password, b64encode(raw).decode(), b64encode(both).decode()) if raw else ():
+            text = text.replace(secret, "***")
+        return text
+
+
+def subject(text: str) -> str:
+    """Return the beginning of a text as one line that fits a subject."""
+    line = one_line(clean(text))
+    return line if len(line) <= SUBJECT_LONGEST else line[: SUBJECT_LONGEST - 1].rstrip() + "…"
+
+
+def address(spec: str) -> Address:
+    """Return exactly one mail address.
+
+    Raises:
+        Failed: The text is none, or several.
+    """
+    try:
+        parsed = Address(addr_spec=spec)
+    except (ValueError, HeaderParseError, IndexError):
+        parsed = Address()
+    if not parsed.username or not parsed.domain or clean(spec) != spec:
+        raise Failed(f"'{one_line(clean(spec))}' is not a mail address", again=False)
+    return parsed
+
+
+def _said(error: Exception) -> tuple[str, bool]:
+    """Return why it failed, and whether another attempt may succeed.
+
+    Not when the server refused this person or this message for good. A refused login or sender is for the people
+    who run this to mend, while pages wait.
+    """
+    match error:
+        case SMTPRecipientsRefused(recipients=refused):
+            said = "; ".join(f"{one.code} {one.message}" for one in refused)
+            return f"refused {refused[0].recipient}: {said}", any(one.code < FOR_GOOD for one in refused)
+        case SMTPAuthenticationError():
+            return f"refused the login ({error.code}): check ALLCLEAR_SMTP_USER and its password", True
+        case SMTPDataError():
+            return f"refused the message: {error.code} {error.message}", error.code < FOR_GOOD
+        case SMTPResponseException():
+            return f"answered {error.code} {error.message}", True
+        case SMTPNotSupported():
+            return f"cannot do it: {error.message}", False
+        case ssl.SSLCertVerificationError():
+            return f"shows a certificate that cannot be trusted: {error.verify_message}", True
+        case TimeoutError():
+            return "did not answer in time", True
+        case SMTPException():
+            return f"cannot be reached: {error.message}", True
+        case OSError():
+            return f"cannot be reached: {error.strerror or error}", True
+        case _:
+            return f"cannot be used: {error}", False

@@ -1,0 +1,79 @@
+"""Who may come in: whoever shows the token, or, where none is set, this machine itself."""
+
+import hmac
+import ipaddress
+from urllib.parse import urlsplit
+
+from fastapi import Request
+
+from gateway.problems import Problem
+
+SETTING = "ALLCLEAR_TOKEN"
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+class Door:
+    """A dependency of every route that is for machines."""
+
+    def __init__(self, token: str, public_url: str) -> None:
+        """Ask for `token`; without one, let loopback in, by a name that is ours."""
+        self._token = token.encode()
+        self._public_host = (urlsplit(public_url).hostname or "").casefold()
+
+    async def __call__(self, request: Request) -> None:
+        """Let a request pass.
+
+        Raises:
+            Problem: It may not: 401 where a token is asked for, 403 where none is set.
+        """
+        if self._token:
+            self._ask_token(request)
+        elif reason := self._stranger(request):
+            raise Problem(
+                403,
+                f"without a token only this machine itself is let in, and {reason}: "
+                f"set {SETTING} at the gateway and send it as `Authorization: Bearer ...`",
+            )
+
+    def _ask_token(self, request: Request) -> None:
+        scheme, _, shown = request.headers.get("authorization", "").partition(" ")
+        # latin-1 is how the header was decoded: this gives the bytes that were sent.
+        right = hmac.compare_digest(shown.strip().encode("latin-1", "replace"), self._token)
+        if scheme.lower() == "bearer" and right:
+            return
+        why = "the token shown is not the one" if shown else "no token was shown"
+        raise Problem(
+            401,
+            f"{why}: send the gateway's {SETTING} as the header `Authorization: Bearer ...`",
+            headers={"WWW-Authenticate": 'Bearer realm="allclear"'},
+        )
+
+    def _stranger(self, request: Request) -> str:
+        """Say why a request does not come from this machine's own programs; nothing when it does."""
+        if request.client is None or not _loopback(request.client.host):
+            return f"this came from {request.client.host if request.client else 'an unknown address'}"
+        if any(name in request.headers for name in _FORWARDED):
+            return "a proxy forwarded this for somebody else"
+        # A web page in this machine's browser is a stranger too: it posts across origins, or rebinds its own name.
+        if not self._ours(urlsplit(f"//{request.headers.get('host', '')}").hostname):
+            return f"it was asked for as {request.headers.get('host')}"
+        origin = request.headers.get("origin")
+        if origin is not None and not self._ours(urlsplit(origin).hostname, dotless=False):
+            return f"a web page of {origin} sent this"
+        return ""
+
+    def _ours(self, host: str | None, *, dotless: bool = True) -> bool:
+        """Whether a host is this machine or the public one; a name without a dot is nobody's domain."""
+        name = (host or "").casefold()
+        if name == "localhost" or (name and name == self._public_host):
+            return True
+        return _loopback(name) if "." in name or ":" in name else dotless
+
+
+def _loopback(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)

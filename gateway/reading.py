@@ -1,0 +1,85 @@
+"""From the items of a body to messages; what cannot be read is said field by field, and the rest is taken."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from model.messages import Message
+from model.text import clean, cut
+
+FAULTS_SHOWN = 100
+"""Faults told in one answer; how many items have some is told always."""
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why an item could not be read: one field of it."""
+
+    index: int
+    field: str
+    text: str
+
+    def shown(self) -> dict[str, Any]:
+        """Return it as the sender reads it."""
+        return {"index": self.index, "field": cut(clean(self.field), 100), "text": cut(clean(self.text), 300)}
+
+
+@dataclass
+class Batch(Generic[M]):
+    """What came in one body.
+
+    Attributes:
+        messages: What could be read.
+        faults: What could not.
+        ignored: For items with fields that nobody knows, these; no alarm is lost for one.
+    """
+
+    messages: list[M] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    ignored: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def refused(self) -> int:
+        """How many items could not be read."""
+        return len({fault.index for fault in self.faults})
+
+
+def read_items(message: type[M], items: Iterable[Any], names: Mapping[str, str] | None = None) -> Batch[M]:
+    """Read every item as a `message`.
+
+    Args:
+        message: The model.
+        items: What the sender wrote, or a `Fault` where that was seen already.
+        names: How the sender calls our fields, where the name is another.
+    """
+    batch = Batch[M]()
+    for index, item in enumerate(items):
+        if isinstance(item, Fault):
+            batch.faults.append(item)
+        elif not isinstance(item, dict):
+            batch.faults.append(Fault(index, "", f"should be an object, for example {message.example_json()}"))
+        else:
+            _read(batch, message, index, item, names or {})
+    return batch
+
+
+def _read(batch: Batch[M], message: type[M], index: int, item: dict[str, Any], names: Mapping[str, str]) -> None:
+    unknown = sorted(cut(clean(key), 100) for key in item if key not in message.model_fields)
+    known = {key: value for key, value in item.items() if key in message.model_fields}
+    try:
+        batch.messages.append(message.model_validate(known))
+    except ValidationError as error:
+        for wrong in error.errors(include_url=False, include_context=False, include_input=False):
+            where = ".".join(str(part) for part in wrong["loc"])
+            batch.faults.append(Fault(index, names.get(where, where), _said(wrong["type"], wrong["msg"])))
+        return
+    if unknown:
+        batch.ignored.append({"index": index, "fields": unknown[:20]})
+
+
+def _said(kind: str, text: str) -> str:
+    return "is needed" if kind == "missing" else text.removeprefix("Value error, ")

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import hashlib
+import os
+import socket
 import ssl
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.errors import HeaderParseError
@@ -101,10 +103,11 @@ class Mailer:
             await server.send_message(message, sender=self._sender.addr_spec, recipients=[to])
 
     @contextlib.asynccontextmanager
-    async def _connected(self):  # type: ignore[no-untyped-def]
+    async def _connected(self) -> AsyncIterator[SMTP]:
         server = SMTP(
             hostname=self.host,
             port=self.port,
+            local_hostname=_our_name(),
             username=self.user or None,
             password=self.password if self.user else None,
             use_tls=self.tls == "tls",
@@ -121,7 +124,7 @@ class Mailer:
             server.close()
 
     def _message(self, letter: Letter) -> EmailMessage:
-        """Return the letter as it goes out. No header can hold a line break: what comes from outside is one line.
+        """Return the letter as it goes out. No header holds a line break: what comes from outside is one line.
 
         Raises:
             Failed: The address is none.
@@ -185,11 +188,17 @@ def address(spec: str) -> Address:
     return parsed
 
 
+def _our_name() -> str:
+    """Return what we greet a server with, without asking a name server: that can take longer than a page may."""
+    name = socket.gethostname()
+    return name if "." in name else "[127.0.0.1]"
+
+
 def _said(error: Exception) -> tuple[str, bool]:
     """Return why it failed, and whether another attempt may succeed.
 
-    Not when the server refused this person or this message for good. A refused login or sender is for the people
-    who run this to mend, while pages wait.
+    Not when the server refused this person or this message for good. A refused login or sender is for those who run
+    this to mend, while pages wait.
     """
     match error:
         case SMTPRecipientsRefused(recipients=refused):
@@ -202,14 +211,23 @@ def _said(error: Exception) -> tuple[str, bool]:
         case SMTPResponseException():
             return f"answered {error.code} {error.message}", True
         case SMTPNotSupported():
-            return f"cannot do it: {error.message}", False
-        case ssl.SSLCertVerificationError():
-            return f"shows a certificate that cannot be trusted: {error.verify_message}", True
+            return error.message, False
         case TimeoutError():
             return "did not answer in time", True
-        case SMTPException():
-            return f"cannot be reached: {error.message}", True
-        case OSError():
-            return f"cannot be reached: {error.strerror or error}", True
+        case ValueError():
+            return f"was not asked: {error}", False
         case _:
-            return f"cannot be used: {error}", False
+            return f"cannot be used: {_cause(error)}", True
+
+
+def _cause(error: Exception) -> str:
+    """Return what is behind an error, shorter than the library says it."""
+    match error.__cause__ or error:
+        case ssl.SSLCertVerificationError() as untrusted:
+            return f"its certificate is not trusted ({untrusted.verify_message})"
+        case ssl.SSLError() as broken:
+            return f"no TLS with it ({broken.reason}); is ALLCLEAR_SMTP_TLS right?"
+        case OSError(errno=int(number)) if number > 0:
+            return os.strerror(number)
+        case cause:
+            return str(cause)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from model.effects import Page, Recipient, Tell, backoff
-from model.incident import BEFORE_CLOSE, CALL_LEADERS, Engagement, Incident, Paged, Responder, unique
+from model.incident import BEFORE_CLOSE, CALL_LEADERS, AlarmFact, Engagement, Incident, Paged, Responder, unique
 from model.plan import PlannedPerson
 from model.times import ago, next_working_morning
 
@@ -367,9 +367,7 @@ def page(incident: Incident, team: str, person: str, contact: int, level: int, n
             key=key,
         )
     )
-    worst = min(
-        incident.in_alarm or incident.alarms.values(), key=lambda a: (a.severity, a.since), default=None
-    )
+    worst = worst_alarm(incident)
     order = Page(
         incident=incident.id,
         person=person,
@@ -380,7 +378,7 @@ def page(incident: Incident, team: str, person: str, contact: int, level: int, n
         severity=incident.severity,
         service=_which(incident, team, worst.service if worst else ""),
         region=worst.region if worst else ", ".join(incident.regions),
-        what=described(incident) if worst else incident.title,
+        what=described(worst) if worst else incident.title,
         opened_at=incident.opened_at,
         at=now,
         customers_hit=True if incident.customers_hit else None,
@@ -401,18 +399,19 @@ def _which(incident: Incident, team: str, worst: str) -> str:
     return f"{named} +{more}" if more > 0 and incident.big else named
 
 
-def described(incident: Incident) -> str:
-    """Return the worst alarm in a few characters: 'error-rate 4%>1%'."""
-    worst = min(
-        incident.in_alarm or incident.alarms.values(), key=lambda a: (a.severity, a.since), default=None
-    )
-    if worst is None:
-        return incident.title
-    named = worst.metric or worst.alarm
-    if worst.value is None:
+def worst_alarm(incident: Incident) -> AlarmFact | None:
+    """Return the alarm to speak of first: the most severe one, in ALARM if any is."""
+    facts = incident.in_alarm or list(incident.alarms.values())
+    return min(facts, key=lambda fact: (fact.severity, fact.since), default=None)
+
+
+def described(fact: AlarmFact) -> str:
+    """Return an alarm in a few characters: 'error-rate 4%>1%'."""
+    named = fact.metric or fact.alarm
+    if fact.value is None:
         return named
-    limit = f">{worst.threshold:g}{worst.unit}" if worst.threshold is not None else ""
-    return f"{named} {worst.value:g}{worst.unit}{limit}"
+    limit = f">{fact.threshold:g}{fact.unit}" if fact.threshold is not None else ""
+    return f"{named} {fact.value:g}{fact.unit}{limit}"
 
 
 def page_ended(incident: Incident, key: str, *, ok: bool, reason: str, now: datetime) -> None:

@@ -32,7 +32,8 @@ REPORTS_KEPT = 100
 
 def opened(incident: Incident, now: datetime) -> None:
     """Begin: the owner is called, the deployments are looked at, a big event gets its full response."""
-    how = engagement.described(incident) or incident.title
+    worst = engagement.worst_alarm(incident)
+    how = engagement.described(worst) if worst else incident.title
     where = (
         f"{', '.join(incident.services)} in {', '.join(incident.regions)}"
         if incident.services
@@ -100,10 +101,16 @@ def worsen(incident: Incident, severity: int, why: str, now: datetime) -> None:
     """Raise the severity to at least `severity` (1 is worst); it is never lowered by itself."""
     if severity < incident.severity:
         incident.say("severity", f"SEV{incident.severity} → SEV{severity}: {why}", now=now)
+        restart_clocks(incident, severity, now)
         incident.severity = severity
+        _worsened(incident, now)
+
+
+def restart_clocks(incident: Incident, severity: int, now: datetime) -> None:
+    """Count the waiting times from now where nobody was to be woken so far; else the time waited counts."""
+    if incident.severity >= engagement.NIGHT > severity:
         for row in incident.engagements.values():
             row.clock_from = now
-        _worsened(incident, now)
 
 
 def _worsened(incident: Incident, now: datetime) -> None:
@@ -223,7 +230,7 @@ def alarms_changed(incident: Incident, change: AlarmsChanged, now: datetime) -> 
 
 
 def _in_alarm(incident: Incident, fact: AlarmFact, known: AlarmFact | None, now: datetime) -> None:
-    said = fact.summary or engagement.described(incident)
+    said = fact.summary or engagement.described(fact)
     if fact.service in incident.services:
         again = "is in ALARM again" if known else "is in ALARM"
         incident.say("alarm", f"{fact.service} in {fact.region}: {fact.alarm} {again}: {said}", now=now)
@@ -342,6 +349,9 @@ def take_over(incident: Incident, handover: Handover, now: datetime) -> None:
         if service not in incident.services:
             incident.services.append(service)
             incident.say("joined_by_alarm", f"{service} with {handover.source}", now=now)
+            planned = incident.plan.services.get(service)
+            if incident.big and planned:
+                tell_manager(incident, planned.team, now)
         _engage_owner(incident, service, f"{service} is impacted", now)
     for fact in handover.alarms:
         incident.alarms.setdefault(fact.key, fact)

@@ -11,7 +11,7 @@ from model.effects import PlanRequest
 from model.incident import BEFORE_CLOSE, CALL_LEADERS, Act, Engagement, Incident, Phase, Responder
 from model.messages import Answer
 from model.permissions import require
-from model.phases import notify_detection, respond_fully, send_off
+from model.phases import notify_detection, respond_fully, restart_clocks, send_off
 from model.phases import reopen as go_back
 from model.text import Refused
 
@@ -188,8 +188,7 @@ def release(act: Act) -> Commit:
         raise Refused(f"{team} is on standby already")
 
     def commit() -> Answer:
-        if team in engagement.teams_of(act.incident, act.person):
-            joined(act, team)
+        joined(act)
         act.say("released", f"{team}: {message.reason}")
         send_off(act.incident, team, message.reason, act.now, by=act.by)
         return act.answer(f"{team} is on standby; an alarm of theirs calls them back")
@@ -263,9 +262,8 @@ def set_severity(act: Act) -> Commit:
         joined(act)
         incident = act.incident
         act.say("severity", f"SEV{incident.severity} → SEV{message.severity}: {message.reason}")
+        restart_clocks(incident, message.severity, act.now)
         incident.severity = message.severity
-        for row in incident.engagements.values():
-            row.clock_from = act.now
         if message.severity == 1 and incident.plan.call_leaders:
             engagement.call(incident, CALL_LEADERS, "severity 1", now=act.now, by=act.by)
         return act.answer(f"{incident.id} is SEV{message.severity}")

@@ -21,7 +21,7 @@ def observe(act: Act) -> Commit:
 
     def commit() -> Answer:
         if not act.incident.closed_at:
-            joined(act, team)
+            joined(act)
         act.say("observed", f"{message.kind}: {message.text}", link=message.link)
         return act.answer("in the ticket")
 
@@ -53,7 +53,7 @@ def state_impact(act: Act) -> Commit:
 
     def commit() -> Answer:
         incident = act.incident
-        joined(act, team)
+        joined(act)
         incident.statements.append(
             Statement(
                 at=act.at,

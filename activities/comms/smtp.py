@@ -1,10 +1,11 @@
 """Quiet messages by e-mail."""
 
+from activities.comms import Messenger
 from activities.smtp import Letter, Mailer
 from model.effects import Recipient, Tell
 
 
-class SmtpMessenger:
+class SmtpMessenger(Messenger):
     """Sends a message as a letter."""
 
     def __init__(self, mailer: Mailer) -> None:

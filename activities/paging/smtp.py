@@ -2,13 +2,14 @@
 
 import re
 
+from activities.paging import Pager
 from activities.smtp import Letter, Mailer
 from model.effects import Page
 
 _LINK = re.compile(r"Ack: (https?://\S+)")
 
 
-class SmtpPager:
+class SmtpPager(Pager):
     """Sends a page as a letter."""
 
     def __init__(self, mailer: Mailer) -> None:

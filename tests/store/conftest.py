@@ -1,7 +1,7 @@
 """Every test gets a fresh SQLite database.
 
-Where `ALLCLEAR_TEST_POSTGRES` is the URL of a PostgreSQL database that may be emptied, the tests use that too; they
-cannot share it side by side: `pytest -n 0`.
+Where `ALLCLEAR_TEST_POSTGRES` is the URL of a PostgreSQL database that may be emptied, the tests use that
+too; they cannot share it side by side: `pytest -n 0`.
 """
 
 import os

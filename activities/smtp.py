@@ -10,12 +10,10 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from email.errors import HeaderParseError
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry
 from email.message import EmailMessage
 from email.policy import SMTP as POLICY
-from email.utils import parseaddr
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from aiosmtplib import (
     SMTP,
@@ -28,7 +26,7 @@ from aiosmtplib import (
 )
 
 from activities import Failed
-from model.text import clean, cut, one_line
+from model.text import Refused, clean, cut, one_line
 
 WITHIN: Final = timedelta(seconds=7)
 """How long one message may take: less than `activities.paging.send.WITHIN`, so that the reason is ours."""
@@ -40,6 +38,7 @@ FOR_GOOD: Final = 500
 """From this code on a server says no for good (RFC 5321, 4.2.1)."""
 
 Tls = Literal["starttls", "tls", "none"]
+_HEADER: Final = HeaderRegistry()
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,16 @@ class Mailer:
     password: str = field(default="", repr=False)
     tls: Tls = "starttls"
     within: timedelta = WITHIN
+
+    def __post_init__(self) -> None:
+        """Refuse a sender that no server would take.
+
+        Raises:
+            Refused: It is not one address.
+        """
+        found = _addresses(self.sender)
+        if len(found) != 1 or not found[0].domain:
+            raise Refused(f"ALLCLEAR_SMTP_SENDER: '{one_line(clean(self.sender))}' is not one mail address")
 
     async def send(self, letter: Letter) -> None:
         """Hand over one letter.
@@ -124,7 +133,7 @@ class Mailer:
             server.close()
 
     def _message(self, letter: Letter) -> EmailMessage:
-        """Return the letter as it goes out. No header holds a line break: what comes from outside is one line.
+        """Return the letter as it goes out. What comes from outside is one line, in every header.
 
         Raises:
             Failed: The address is none.
@@ -145,9 +154,7 @@ class Mailer:
 
     @property
     def _sender(self) -> Address:
-        name, spec = parseaddr(one_line(clean(self.sender)))
-        sender = address(spec)
-        return Address(display_name=name, username=sender.username, domain=sender.domain)
+        return _addresses(self.sender)[0]
 
     @contextlib.contextmanager
     def _in_words(self) -> Iterator[None]:
@@ -179,17 +186,24 @@ def address(spec: str) -> Address:
     Raises:
         Failed: The text is none, or several.
     """
-    try:
-        parsed = Address(addr_spec=spec)
-    except (ValueError, HeaderParseError, IndexError):
-        parsed = Address()
-    if not parsed.username or not parsed.domain or clean(spec) != spec:
+    found = _addresses(spec)
+    if len(found) != 1 or found[0].addr_spec != spec or not found[0].domain:
         raise Failed(f"'{one_line(clean(spec))}' is not a mail address", again=False)
-    return parsed
+    return found[0]
+
+
+def _addresses(text: str) -> tuple[Address, ...]:
+    if clean(text) != text or "\n" in text:
+        return ()
+    try:
+        header: Any = _HEADER("From", text)
+    except Exception:  # the parser raises many things, IndexError among them
+        return ()
+    return () if header.defects else tuple(header.addresses)
 
 
 def _our_name() -> str:
-    """Return what we greet a server with, without asking a name server: that can take longer than a page may."""
+    """Return what we greet a server with; not asked of DNS, which may take longer than a page."""
     name = socket.gethostname()
     return name if "." in name else "[127.0.0.1]"
 
@@ -197,8 +211,8 @@ def _our_name() -> str:
 def _said(error: Exception) -> tuple[str, bool]:
     """Return why it failed, and whether another attempt may succeed.
 
-    Not when the server refused this person or this message for good. A refused login or sender is for those who run
-    this to mend, while pages wait.
+    Not when the server refused this person or this message for good. A refused login or sender can be
+    mended by those who run this; until then the page stays owed.
     """
     match error:
         case SMTPRecipientsRefused(recipients=refused):
@@ -214,10 +228,10 @@ def _said(error: Exception) -> tuple[str, bool]:
             return error.message, False
         case TimeoutError():
             return "did not answer in time", True
-        case ValueError():
-            return f"was not asked: {error}", False
-        case _:
+        case SMTPException() | OSError():
             return f"cannot be used: {_cause(error)}", True
+        case _:
+            return f"was not asked: {error}", False
 
 
 def _cause(error: Exception) -> str:

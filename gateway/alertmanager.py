@@ -5,7 +5,7 @@
 | `status` `firing`, `resolved` | `state` `ALARM`, `OK` |
 | label `alarm`, else label `alertname` and the `fingerprint` | `alarm`: stable, and another for each series |
 | label `service`, else `job`; label `region` | `service`, `region` |
-| label `severity`: `page` `critical` → 2, `warning` → 3, `info` → 5, or 1 to 5; any other: the catalogue's | `severity` |
+| label `severity`: `page` `critical` → 2, `warning` → 3, `info` → 5, else 1 to 5 | `severity` |
 | label `metric`, else `alertname` | `metric` |
 | label `source`: `service` `subsystem` `canary` `traffic`; any other is `service` | `source` |
 | annotation `summary`, else `description` | `summary` |
@@ -14,7 +14,8 @@
 | `startsAt` when firing, `endsAt` when resolved | `at` |
 | label `test` with the value `true` | `test` |
 
-A critical alert is severity 2 and not 1: to a rule's author "critical" means "page", while severity 1 wakes call leaders.
+A critical alert is severity 2 and not 1: to a rule's author "critical" means "page", while severity 1 wakes
+call leaders. With any other severity, or none, an alarm has that of its metric in the catalogue.
 """
 
 import hashlib
@@ -37,7 +38,7 @@ FIELDS: Final = {
 
 _STATES: Final = {"firing": "ALARM", "resolved": "OK"}
 _WORDS: Final = {"page": 2, "critical": 2, "warning": 3, "info": 5}
-_LEVEL: Final = re.compile(r"(?:sev|p|s)?-?([1-5])", re.IGNORECASE)
+_LEVEL: Final = re.compile(r"(?:sev|p|s)?[- ]?([1-5])", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?")
 _NEVER: Final = "0001-01-01"  # Go's zero time: an alert that has not ended
 

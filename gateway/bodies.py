@@ -74,7 +74,7 @@ def items_of(data: Any, plural: str) -> list[Any]:
     """
     items = data
     if isinstance(data, dict):
-        items = data[plural] if plural in data else [data]
+        items = data.get(plural, [data])
     if not isinstance(items, list):
         field = plural if isinstance(data, dict) else ""
         raise Problem(

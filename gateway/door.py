@@ -54,7 +54,7 @@ class Door:
             return f"this came from {request.client.host if request.client else 'an unknown address'}"
         if any(name in request.headers for name in _FORWARDED):
             return "a proxy forwarded this for somebody else"
-        # A web page in this machine's browser is a stranger too: it posts across origins, or rebinds its own name.
+        # A web page in this machine's browser is a stranger too: it posts across origins, or rebinds a name.
         if not self._ours(urlsplit(f"//{request.headers.get('host', '')}").hostname):
             return f"it was asked for as {request.headers.get('host')}"
         origin = request.headers.get("origin")

@@ -49,7 +49,9 @@ class Intake:
             raise Problem(503, text, headers=RETRY_AFTER, **said)
         if batch.faults:
             total = len(batch.messages) + batch.refused
-            raise Problem(422, f"{batch.refused} of {total} could not be read; the others are accepted", **said)
+            raise Problem(
+                422, f"{batch.refused} of {total} could not be read; the others are accepted", **said
+            )
         gauges.seconds.labels(source).observe(time.monotonic() - began)
         return JSONResponse(said, 202)
 
@@ -73,8 +75,8 @@ def intake_routes(door: Door, delivery: Delivery, gauges: Gauges) -> APIRouter:
     async def alarms(request: Request) -> JSONResponse:
         """Change the state of one alarm, or of many.
 
-        An alarm that says again what it said before changes nothing. Fields that nobody knows are left out and
-        named under `ignored`.
+        An alarm that says again what it said before changes nothing. Fields that nobody knows are left out
+        and named under `ignored`.
         """
         began = time.monotonic()
         items = items_of(parse_json(await read_body(request)), "alarms")

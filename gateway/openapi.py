@@ -1,4 +1,4 @@
-"""How the gateway documents itself: its bodies are read by hand, so their schemas are told to FastAPI here."""
+"""How the gateway documents itself: it reads bodies by hand, so FastAPI is told their schemas here."""
 
 from typing import Any
 
@@ -82,7 +82,9 @@ def body(message: type[Message], plural: str) -> dict[str, Any]:
     return {
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": {"anyOf": [one, many, wrapped]}, "examples": examples}},
+            "content": {
+                "application/json": {"schema": {"anyOf": [one, many, wrapped]}, "examples": examples}
+            },
         }
     }
 

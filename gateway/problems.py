@@ -17,7 +17,7 @@ LONGEST = 1000
 """Bytes of a sentence: what a sender sent is echoed, but not at length."""
 
 
-class Problem(Exception):  # noqa: N818  an answer, not a crash
+class Problem(Exception):
     """An answer that is not the one hoped for.
 
     Attributes:

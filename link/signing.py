@@ -53,14 +53,14 @@ def unsign(
 
 
 def page_link(public_url: str, secret: str, incident: str, person: str) -> str:
-    """Return the address that a page to `person` carries; empty when no gateway can be reached from outside."""
+    """Return the address that a page to `person` carries; empty when there is no public address."""
     if not public_url:
         return ""
     return f"{public_url.rstrip('/')}/i/{quote(incident)}?t={sign(secret, incident, person)}"
 
 
 def _serializer(secret: str, incident: str, now: datetime | None) -> URLSafeTimedSerializer:
-    """Return a signer whose salt holds the incident: another one's token fails, and is no character longer."""
+    """Return a signer whose salt holds the incident: another's token fails, and none is longer for it."""
     if not secret:
         raise ValueError("an empty secret proves nothing")
 
@@ -68,7 +68,6 @@ def _serializer(secret: str, incident: str, now: datetime | None) -> URLSafeTime
         def get_timestamp(self) -> int:
             return int(now.timestamp()) if now else super().get_timestamp()
 
-    # The digest and the derivation are itsdangerous' documented defaults but for HMAC instead of a concatenation.
     return URLSafeTimedSerializer(
         secret, salt=f"{SALT}/{incident}", signer=At, signer_kwargs={"key_derivation": "hmac"}
     )

@@ -1,0 +1,68 @@
+"""The gateway as one application."""
+
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+from temporalio.client import Client
+
+from gateway.api import api_routes, health_routes
+from gateway.delivery import Delivery
+from gateway.door import Door
+from gateway.gauges import Gauges
+from gateway.intake import intake_routes
+from gateway.openapi import Documented
+from gateway.phone import Phone, phone_routes
+from gateway.problems import tell_problems
+from model.catalog import Catalog
+from store.engine import Store
+
+
+def make_app(
+    *,
+    client: Client,
+    catalog: Callable[[], Catalog],
+    store: Store,
+    secret: str,
+    token: str = "",
+    public_url: str,
+) -> FastAPI:
+    """Return the gateway.
+
+    Args:
+        client: Whose namespace alarms go to; made by `link.client.connect`, which signs what people say.
+        catalog: Returns the catalogue as it is now.
+        store: The record.
+        secret: Signs the links of pages; the workers' secret.
+        token: What machines show; empty: only loopback is let in.
+        public_url: How people's phones reach the gateway.
+
+    Raises:
+        ValueError: The secret is empty, so that anybody could sign a link.
+    """
+    if not secret:
+        raise ValueError("the gateway needs a secret: an empty one proves nothing")
+    # No /docs: its page loads scripts from elsewhere, and shows nothing where there is no internet.
+    app = Documented(
+        title="AllClear",
+        summary="Alarms in, incidents out.",
+        version=_version(),
+        servers=[{"url": public_url}] if public_url else None,
+        docs_url=None,
+        redoc_url=None,
+    )
+    tell_problems(app)
+    gauges = Gauges()
+    door = Door(token, public_url)
+    app.include_router(health_routes(client))
+    app.include_router(intake_routes(door, Delivery(client, catalog), gauges))
+    app.include_router(api_routes(door, store, gauges))
+    app.include_router(phone_routes(Phone(client, store, secret)))
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("allclear-incidents")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "0"

@@ -1,0 +1,24 @@
+"""Message name → its model and rule, as the workflow's doors put them together."""
+
+from collections.abc import Callable
+
+from model import messages, response, ticket
+from model.incident import Act
+from model.messages import Message
+from model.response import Commit
+
+DOORS: dict[str, tuple[type[Message], Callable[[Act], Commit]]] = {
+    "engage": (messages.Engage, response.engage),
+    "acknowledge": (messages.Acknowledge, response.acknowledge),
+    "join": (messages.Join, response.join),
+    "release": (messages.Release, response.release),
+    "lead": (messages.Lead, response.lead),
+    "make_big": (messages.MakeBig, response.make_big),
+    "set_severity": (messages.SetSeverity, response.set_severity),
+    "state_impact": (messages.StateImpact, ticket.state_impact),
+    "observe": (messages.Observe, ticket.observe),
+    "note": (messages.Note, ticket.note),
+    "stand_down": (messages.StandDown, response.stand_down),
+    "close": (messages.Close, response.close),
+    "reopen": (messages.Reopen, response.reopen),
+}

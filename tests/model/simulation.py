@@ -1,0 +1,181 @@
+"""Detection and its incidents without Temporal: the same rules, virtual time, a world that obeys the test."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from model import course, detection, phases
+from model.catalog import Catalog
+from model.detection import Detection, IncidentChanged, Resolved
+from model.effects import Forward, Lookup, Outcome, Page, PlanRequest, Signal, Start
+from model.incident import Act, Incident
+from model.messages import Message, parse
+from model.plan import facts_for, plan_for
+from model.policy import Policy
+from model.text import Refused
+from tests.model.doors import DOORS
+from worker.files import load_catalog
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+CATALOG = load_catalog(Path(__file__).parents[2] / "scenarios" / "catalog.yaml")
+
+
+class Simulation:
+    """One partition, its incidents, and who was paged when."""
+
+    def __init__(self, catalog: Catalog = CATALOG, policy: Policy | None = None, start: datetime = START) -> None:
+        self.catalog = catalog
+        self.now = start
+        self.start = start
+        self.detection = Detection(partition="public", policy=policy or catalog.policy)
+        self.incidents: dict[str, Incident] = {}
+        self.ended: set[str] = set()
+        self.pages: list[tuple[timedelta, str, str]] = []
+        self.fails: Callable[[Page], bool] = lambda page: False
+        self.record_up = True
+
+    @property
+    def incident(self) -> Incident:
+        """The only incident that is not part of another."""
+        (found,) = [i for i in self.incidents.values() if not i.absorbed_into]
+        return found
+
+    def alarm(self, service: str, *, state: str = "ALARM", alarm: str = "err", **fields: Any) -> None:
+        payload = {"alarm": alarm, "service": service, "region": "eu-west", "state": state, **fields}
+        detection.receive(self.detection, "alarm", payload, self.now)
+        self.settle()
+
+    def ok(self, service: str, **fields: Any) -> None:
+        self.alarm(service, state="OK", **fields)
+
+    def report(self, service: str, **fields: Any) -> None:
+        payload = {"service": service, "region": "eu-west", "source": "case", **fields}
+        detection.receive(self.detection, "report", payload, self.now)
+        self.settle()
+
+    def say(self, name: str, incident: Incident | None = None, **fields: Any) -> str:
+        """Send an update; return its answer, or raise `Refused`."""
+        target = incident or self.incident
+        if target.id in self.ended:
+            raise Refused("it is over")
+        message, rule = DOORS[name]
+        said: Message = parse(message, fields)
+        said.prove()
+        rule(Act(target, said, self.now))  # what the validator does must change nothing
+        answer = rule(Act(target, said, self.now))()
+        self.settle()
+        return answer.text
+
+    def wait(self, **duration: float) -> None:
+        """Let time pass, stopping at everything that becomes due."""
+        end = self.now + timedelta(**duration)
+        for _ in range(100_000):
+            due = self.settle()
+            if due is None or due > end:
+                break
+            assert due > self.now, "what is due must lie ahead, or the loop would spin"
+            self.now = due
+        else:
+            raise AssertionError("time does not advance")
+        self.now = end
+        self.settle()
+
+    def settle(self) -> datetime | None:
+        """Do everything due now and deliver what is owed, until nothing moves."""
+        for _ in range(1000):
+            due = [self._turn_detection()]
+            for incident in list(self.incidents.values()):
+                if incident.id not in self.ended:
+                    due.append(self._turn_incident(incident))
+            if not self._deliver():
+                return min((at for at in due if at), default=None)
+        raise AssertionError("effects never end")
+
+    def _turn_detection(self) -> datetime | None:
+        state = self.detection
+        for arrived in state.inbox:
+            asked = detection.services_of(arrived)
+            resolved = {
+                service: Resolved(
+                    facts=facts_for(self.catalog, service, region, metric),
+                    plan=plan_for(self.catalog, services=[service] if service else [], at=self.now),
+                )
+                for service, region, metric in asked
+            }
+            detection.decide(state, arrived, resolved, self.now)
+        state.inbox.clear()
+        return detection.advance(state, self.now)
+
+    def _turn_incident(self, incident: Incident) -> datetime | None:
+        due = course.advance(incident, self.now)
+        if self.record_up and course.to_record(incident, self.now):
+            batch = course.record_of(incident)
+            course.record_ended(incident, batch.entries[-1].seq, Outcome(), self.now)
+        if course.finished(incident):
+            self.ended.add(incident.id)
+        return due
+
+    def _deliver(self) -> bool:
+        moved = False
+        for key, owed in list(self.detection.owed.items()):
+            moved = True
+            order = owed.order
+            outcome = Outcome()
+            if isinstance(order, Start):
+                self.incidents[order.workflow_id] = Incident.model_validate(order.payload)
+            elif isinstance(order, Signal):
+                outcome = self._signal(order)
+            else:
+                assert isinstance(order, Forward)
+            detection.effect_ended(self.detection, key, outcome, self.now)
+        for incident in list(self.incidents.values()):
+            for key, owed in list(incident.owed.items()):
+                if owed.retry_at and owed.retry_at > self.now:
+                    continue
+                moved = True
+                course.effect_ended(incident, key, self._perform(owed.order), self.now)
+        return moved
+
+    def _perform(self, order: Any) -> Outcome:
+        if isinstance(order, Page):
+            if self.fails(order):
+                return Outcome(ok=False, reason="down")
+            self.pages.append((order.at - self.start, order.person, order.contact.channel))
+        if isinstance(order, PlanRequest):
+            plan = plan_for(
+                self.catalog, services=order.services, teams=order.teams, suspects=order.suspects, at=order.at
+            )
+            return Outcome(plan=plan)
+        if isinstance(order, Lookup):
+            return Outcome(deployments=[])
+        return self._signal(order) if isinstance(order, Signal) else Outcome()
+
+    def _signal(self, order: Signal) -> Outcome:
+        if order.name == "incident_changed":
+            detection.incident_changed(self.detection, IncidentChanged.model_validate(order.payload), self.now)
+            return Outcome()
+        if order.workflow_id in self.ended:
+            return Outcome(ok=False, again=False, reason="gone")
+        incident = self.incidents[order.workflow_id]
+        taken: dict[str, tuple[Any, Any]] = {
+            "alarms_changed": (phases.AlarmsChanged, phases.alarms_changed),
+            "reported": (phases.Reported, phases.reported),
+            "promote": (phases.Promotion, phases.promoted),
+            "absorb": (phases.Absorption, phases.absorb),
+            "handover": (phases.Handover, phases.take_over),
+        }
+        if order.name == "end_absorbed":
+            course.end_absorbed(incident)
+            return Outcome()
+        model, rule = taken[order.name]
+        rule(incident, model.model_validate(order.payload), self.now)
+        return Outcome()
+
+    def paged(self, person: str) -> list[tuple[str, str]]:
+        """When (as `2m`) and over which channel somebody was paged."""
+        return [(f"{at.total_seconds() / 60:g}m", channel) for at, who, channel in self.pages if who == person]
+
+    def said(self, what: str, incident: Incident | None = None) -> list[str]:
+        """The texts of a kind of timeline line."""
+        return [entry.text for entry in (incident or self.incident).timeline if entry.what == what]

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 
-class Failed(Exception):  # noqa: N818  an outcome of the other side, not an error of ours
+class Failed(Exception):
     """The other side did not take it.
 
     Attributes:

@@ -1,7 +1,7 @@
 """How an attempt becomes an outcome: what the other side said is data for the workflow, not an exception.
 
-Temporal's retry policy is left for crashes and timeouts. When and whether to try again after a refusal is decided by
-the process that owes the effect, where it is visible and survives everything (design §2).
+Temporal's retry policy is left for crashes and timeouts. When and whether to try again after a refusal is
+decided by the process that owes the effect, where it is visible and survives everything (design §2).
 """
 
 import asyncio

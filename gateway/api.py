@@ -15,8 +15,7 @@ from gateway.gauges import Gauges
 from gateway.openapi import PROBLEMS
 from gateway.problems import RETRY_AFTER, Problem
 from model.course import record_of
-from store.engine import Store
-from store.facts import Summary
+from store import Store, Summary
 
 HEALTHY_WITHIN = timedelta(seconds=2)
 """In which Temporal has to answer."""
@@ -64,7 +63,8 @@ def health_routes(client: Client) -> APIRouter:
     """Return the route by which anybody may ask whether alarms would be taken."""
     routes = APIRouter(tags=["operation"])
 
-    @routes.api_route("/healthz", methods=["GET", "HEAD"], responses={503: PROBLEMS[503]})
+    @routes.head("/healthz", include_in_schema=False)
+    @routes.get("/healthz", responses={503: PROBLEMS[503]})
     async def healthz() -> dict[str, str]:
         """Say whether Temporal answers, so that alarms would be accepted."""
         try:

@@ -15,7 +15,7 @@ from gateway.openapi import Documented
 from gateway.phone import Phone, phone_routes
 from gateway.problems import tell_problems
 from model.catalog import Catalog
-from store.engine import Store
+from store import Store
 
 
 def make_app(

@@ -25,8 +25,7 @@ from link.send import Unreachable, send_update
 from link.signing import sign, unsign
 from model.incident import Incident
 from model.text import Refused, cut
-from store.engine import Store
-from store.errors import StoreError
+from store import Store, StoreError
 
 ACTS: Final = {"acknowledge": "", "join": "", "release": "reason", "observe": "text"}
 """What one tap can say, and the field that its words go to."""

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from model.text import clean, cut
-from store.errors import StoreError
+from store import StoreError
 
 RETRY_AFTER = {"Retry-After": "5"}
 """Seconds after which a sender may try again."""

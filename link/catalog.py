@@ -1,4 +1,4 @@
-"""The worker's live catalogue and policy. Workflow code may look at them only in update validators, which are not replayed."""
+"""The worker's live catalogue and policy. Workflow code looks at them only in validators, which are not replayed."""
 
 from model.catalog import Catalog
 from model.policy import Policy

@@ -1,7 +1,9 @@
 """No input of a human or a machine wedges a workflow, and a name is believed only where it was proven.
 
-A signal handler that raises loops its workflow task for ever, and so does an accepted update that raises anything
-but a failure (facts-temporal §0.1). The guard catches both. A sender that proved who speaks (gateway, CLI, signed
+A signal handler that raises loops its workflow task for ever, and so does an accepted update that raises
+anything
+but a failure (facts-temporal §0.1). The guard catches both. A sender that proved who speaks (gateway, CLI,
+signed
 link) signs the update; the signature is checked before the update is accepted, and not again on replay.
 """
 

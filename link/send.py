@@ -24,7 +24,7 @@ _AGAIN = {
 }
 
 
-class Unreachable(Exception):  # noqa: N818  said to a person as it is
+class Unreachable(Exception):
     """Temporal, or every worker, could not be reached in time."""
 
 
@@ -60,9 +60,7 @@ async def send_update(
                     last = error.message
                 await asyncio.sleep(next(pauses))
     except TimeoutError:
-        raise Unreachable(
-            f"no answer within {deadline.total_seconds():g} s: {last or 'no worker runs'}"
-        ) from None
+        raise Unreachable(f"no answer within {deadline.total_seconds():g} s: {last or 'no worker runs'}") from None
 
 
 def _update_id(payload: Any) -> str:

@@ -42,7 +42,7 @@ def unsign(
     """
     try:
         person, signed_at = _serializer(secret, incident, now).loads(token, return_timestamp=True)
-    except BadData:
+    except (BadData, UnicodeError):
         raise Refused("this link was not made for this incident, or not all of it arrived") from None
     age = (now or datetime.now(UTC)) - signed_at
     if age > max_age:

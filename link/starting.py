@@ -1,7 +1,7 @@
 """How one process of ours begins another: by a client, from a local activity, exactly once (design §2).
 
-Never as a child: an abandoned child that closes after its parent's run freezes the time-skipping server's clock,
-and between alarm and page it costs a dispatch more.
+Never as a child: an abandoned child that closes after its parent's run freezes the time-skipping server's
+clock, and between alarm and page it costs a dispatch more.
 """
 
 from collections.abc import Callable
@@ -19,8 +19,8 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from link import attributes
-from model.detection import Detection
 from model.effects import Errand, Forward, Outcome, Start
+from model.partition import Detection
 
 START = "start_process"
 """Local activity: `Errand[Start]` → `Outcome`."""
@@ -34,9 +34,7 @@ DETECTION = "Detection"
 class Starter:
     """The activities that begin processes."""
 
-    def __init__(
-        self, client: Client, queue: str = QUEUE, started: Callable[[str], None] = lambda _: None
-    ) -> None:
+    def __init__(self, client: Client, queue: str = QUEUE, started: Callable[[str], None] = lambda _: None) -> None:
         """Start by `client` on `queue`; `started` hears every id (a drill settles on them)."""
         self._client = client
         self._queue = queue
@@ -46,8 +44,8 @@ class Starter:
     async def start_process(self, errand: Errand[Start]) -> Outcome:
         """Begin a process; one that began already by the same order counts as done.
 
-        An id that somebody else's process has is an outcome, not a success: an incident must never be swallowed
-        by another one of the same name.
+        An id that somebody else's process has is an outcome, not a success: an incident must never be
+        swallowed by another one of the same name.
         """
         order = errand.order
         self._started(order.workflow_id)

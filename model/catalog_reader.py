@@ -38,9 +38,7 @@ class Reader:
     def __init__(self, data: Any, keys: Collection[str]) -> None:
         self.findings: list[Finding] = []
         if data is not None and not isinstance(data, Mapping):
-            self.error(
-                "catalogue", f"{shown(data)} is not a catalogue; it has people:, teams:, services:, ..."
-            )
+            self.error("catalogue", f"{shown(data)} is not a catalogue; it has people:, teams:, services:, ...")
             data = None
         self.data: dict[str, Any] = {}
         for key, value in (data or {}).items():

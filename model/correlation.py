@@ -32,8 +32,8 @@ class Group:
 def several_services(active: Iterable[Active], policy: Policy, now: datetime) -> Group | None:
     """Return the multi-service event these alarms make, if they make one.
 
-    Enough services of enough teams in alarm at once in a region, else in the whole partition, each for no longer
-    than `aggregate_overlap`. The order in which the alarms came does not matter.
+    Enough services of enough teams in alarm at once in a region, else in the whole partition, each for no
+    longer than `aggregate_overlap`. The order in which the alarms came does not matter.
     """
     fresh = sorted(
         (a for a in active if now - a.since <= policy.aggregate_overlap),
@@ -49,7 +49,9 @@ def several_services(active: Iterable[Active], policy: Policy, now: datetime) ->
         if len(services) >= policy.aggregate_services and len(teams) >= policy.aggregate_teams:
             regions = tuple(sorted({alarm.region for alarm in scope}))
             where = " and ".join(regions)
-            reason = f"{len(services)} services of {len(teams)} teams in alarm at once in {where}: {', '.join(services)}"
+            reason = (
+                f"{len(services)} services of {len(teams)} teams in alarm at once in {where}: {', '.join(services)}"
+            )
             return Group(services, regions, reason)
     return None
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from model import engagement, phases, ticket
+from model import absorption, engagement, escalation, phases, ticket
 from model.effects import Lookup, Outcome, Page, PlanRequest, Tell, backoff, failed, next_retry
 from model.incident import Entry, Incident, Phase, Sent
 
@@ -21,9 +21,7 @@ def advance(incident: Incident, now: datetime) -> datetime | None:
     if incident.phase == Phase.DETECT:
         phases.opened(incident, now)
     course = phases.advance(incident, now)
-    called = engagement.advance(incident, now)
-    if incident.recorded >= incident.next_seq - 1:
-        incident.record_retry_at = None
+    called = escalation.advance(incident, now)
     incident.trim()
     due = [course, called, next_retry(incident.owed), incident.record_retry_at]
     return min((at for at in due if at and at > now), default=None)
@@ -31,7 +29,7 @@ def advance(incident: Incident, now: datetime) -> datetime | None:
 
 def finished(incident: Incident) -> bool:
     """Whether nothing can come any more, and everything is done and written down."""
-    return incident.ended and not incident.owed and not incident.unrecorded
+    return incident.ended and not incident.owed and not incident.unrecorded and not incident.ticket_error
 
 
 def end_absorbed(incident: Incident) -> None:
@@ -48,7 +46,11 @@ def effect_ended(incident: Incident, key: str, outcome: Outcome, now: datetime) 
     order = owed.order
     if isinstance(order, Page):
         del incident.owed[key]
-        engagement.page_ended(incident, key, ok=outcome.ok, reason=outcome.reason, now=now)
+        if incident.phase == Phase.ABSORBED:
+            ended = absorption.PageEnded(key=key, ok=outcome.ok, reason=outcome.reason)
+            absorption.pass_page_on(incident, ended, now)
+        else:
+            engagement.page_ended(incident, key, ok=outcome.ok, reason=outcome.reason, now=now)
         return
     if not outcome.ok and outcome.again:
         if owed.tries == 0 and isinstance(order, Lookup | PlanRequest | Tell):
@@ -87,8 +89,10 @@ class Record(BaseModel):
 
 
 def to_record(incident: Incident, now: datetime) -> bool:
-    """Whether lines wait for the record, and it may be tried: pages go first (design §6.1)."""
-    if not incident.unrecorded or (incident.record_retry_at and incident.record_retry_at > now):
+    """Whether lines or the ticket wait, and the record may be tried: pages go first (design §6.1)."""
+    if incident.record_retry_at and incident.record_retry_at > now:
+        return False
+    if not incident.unrecorded and not incident.ticket_error:
         return False
     return len(incident.unrecorded) >= RECORD_BATCH or not any(
         isinstance(owed.order, Page) and owed.tries == 0 for owed in incident.owed.values()
@@ -104,12 +108,14 @@ def record_of(incident: Incident) -> Record:
     return Record(incident=whole, entries=incident.unrecorded[:RECORD_BATCH])
 
 
-def record_ended(incident: Incident, upto: int, outcome: Outcome, now: datetime) -> None:
-    """Take in how writing the record went."""
-    if outcome.ok:
-        incident.recorded = max(incident.recorded, upto)
-        incident.record_tries, incident.record_error, incident.record_retry_at = 0, "", None
-        return
-    incident.record_tries += 1
-    incident.record_error = outcome.reason
-    incident.record_retry_at = now + backoff(incident.policy, incident.record_tries)
+def record_ended(incident: Incident, batch: Record, outcome: Outcome, now: datetime) -> None:
+    """Take in how writing went. A ticket that failed behind a good record is a reason with a good outcome."""
+    if outcome.ok and batch.entries:
+        incident.recorded = max(incident.recorded, batch.entries[-1].seq)
+    incident.record_error = "" if outcome.ok else outcome.reason
+    incident.ticket_error = outcome.reason if outcome.ok else incident.ticket_error
+    if incident.record_error or incident.ticket_error:
+        incident.record_tries += 1
+        incident.record_retry_at = now + backoff(incident.policy, incident.record_tries)
+    else:
+        incident.record_tries, incident.record_retry_at = 0, None

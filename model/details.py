@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from model import messages
-from model.detection import Detection
 from model.engagement import members
 from model.incident import CALL_LEADERS, Engagement, Incident, Phase
+from model.partition import Detection
 from model.text import escape
 from model.times import ago
 
@@ -50,16 +50,12 @@ def _where(incident: Incident, now: datetime) -> str:
     ]
     if incident.all_clear_at and incident.closed_at:
         until = incident.closed_at + incident.policy.reopen_within
-        lines.append(
-            f"- all clear since {incident.all_clear_at:%H:%M}; an alarm before {until:%H:%M} reopens it"
-        )
+        lines.append(f"- all clear since {incident.all_clear_at:%H:%M}; an alarm before {until:%H:%M} reopens it")
     return "\n".join(lines)
 
 
 def _in_alarm(incident: Incident) -> str:
-    firing = [
-        f"{f.service} {f.metric or f.alarm} ({f.region}) since {f.since:%H:%M}" for f in incident.in_alarm
-    ]
+    firing = [f"{f.service} {f.metric or f.alarm} ({f.region}) since {f.since:%H:%M}" for f in incident.in_alarm]
     if not firing:
         since = f" since {incident.clear_since:%H:%M}" if incident.clear_since else ""
         return f"nothing{since}"
@@ -70,9 +66,7 @@ def _in_alarm(incident: Incident) -> str:
 def _needs(incident: Incident, now: datetime) -> str:
     if incident.phase == Phase.CLOSE:
         who = ", ".join(awaited(incident))
-        return (
-            f"## Waiting for {who}: close it\n\nSend the update `close`:\n\n{_json(messages.Close.example)}"
-        )
+        return f"## Waiting for {who}: close it\n\nSend the update `close`:\n\n{_json(messages.Close.example)}"
     rows = [incident.engagements[team] for team in awaited(incident)]
     rows.sort(key=lambda row: row.called_at, reverse=True)
     if not rows:
@@ -82,9 +76,7 @@ def _needs(incident: Incident, now: datetime) -> str:
         parts.append(_need(incident, row, now))
     if len(rows) > IN_FULL:
         parts.append("And for " + ", ".join(row.team for row in rows[IN_FULL:][:30]) + ".")
-    parts.append(
-        f"Send the update `acknowledge`, in your own name:\n\n{_json(_acknowledge(incident, rows[0]))}"
-    )
+    parts.append(f"Send the update `acknowledge`, in your own name:\n\n{_json(_acknowledge(incident, rows[0]))}")
     return "\n\n".join(parts)
 
 
@@ -112,18 +104,16 @@ def _last(incident: Incident) -> str:
     entries = incident.timeline[-LAST_LINES:]
     if not entries:
         return ""
-    rows = [
-        f"| {e.at:%H:%M:%S} | {escape(e.by)} | {e.what} | {escape(e.text)[:160]} |" for e in reversed(entries)
-    ]
+    rows = [f"| {e.at:%H:%M:%S} | {escape(e.by)} | {e.what} | {escape(e.text)[:160]} |" for e in reversed(entries)]
     return "## Last\n\n| UTC | who | what | |\n|---|---|---|---|\n" + "\n".join(rows)
 
 
 def _behind(incident: Incident) -> str:
     lines = []
     if incident.record_error:
-        lines.append(
-            f"- the record is {len(incident.unrecorded)} lines behind: {escape(incident.record_error)}"
-        )
+        lines.append(f"- the record is {len(incident.unrecorded)} lines behind: {escape(incident.record_error)}")
+    if incident.ticket_error:
+        lines.append(f"- {escape(incident.ticket_error)}")
     lines += [
         f"- {owed.order.lane} waits since {owed.since:%H:%M}: {escape(owed.error)}"
         for owed in incident.owed.values()
@@ -134,7 +124,7 @@ def _behind(incident: Incident) -> str:
 
 def detection_details(state: Detection, now: datetime) -> str:
     """Return a partition's page in Markdown."""
-    firing = [w for w in state.alarms.values()]
+    firing = list(state.alarms.values())
     known = [k for k in state.incidents.values() if not k.ended]
     lines = [
         f"# Detection: {escape(state.partition)}",

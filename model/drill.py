@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, model_validator
@@ -14,11 +15,14 @@ TO_DETECTION = {"alarm": "signal", "report": "signal", "declare": "update", "sil
 """Messages that go to `Detection`, and how; every other message goes to an incident as an update."""
 MESSAGES = (
     *TO_DETECTION,
-    "engage", "acknowledge", "join", "release", "state_impact", "observe", "lead", "fork", "rejoin", "make_big",
-    "propose", "decide", "stop", "confirm_recovery", "relate", "inquire", "sentiment", "notify", "note", "check",
-    "assign_coe", "add_action", "start_campaign", "set_severity", "stand_down", "close", "reopen", "submit", "review",
-    "approve", "recall", "start", "replan", "agree", "implemented", "validated", "hand_over", "withdraw", "measure",
-    "start_rung", "finish",
+    "engage", "acknowledge", "join", "release", "state_impact", "observe", "lead", "fork", "rejoin",
+    "make_big",
+    "propose", "decide", "stop", "confirm_recovery", "relate", "inquire", "sentiment", "notify", "note",
+    "check",
+    "assign_coe", "add_action", "start_campaign", "set_severity", "stand_down", "close", "reopen", "submit",
+    "review",
+    "approve", "recall", "start", "replan", "agree", "implemented", "validated", "hand_over", "withdraw",
+    "measure", "start_rung", "finish",
 )  # fmt: skip
 """Every message a step may send (design §3)."""
 
@@ -57,18 +61,14 @@ class Step(BaseModel):
         if len(names) != 1 or "at" not in data:
             raise ValueError(f"step {number}: needs `at` and one message, has {', '.join(map(str, data))}")
         if names[0] not in MESSAGES:
-            raise ValueError(
-                f"step {number}: no message is called {names[0]}; there are {', '.join(MESSAGES)}"
-            )
+            raise ValueError(f"step {number}: no message is called {names[0]}; there are {', '.join(MESSAGES)}")
         payload = data[names[0]]
         routed = {key: data[key] for key in ("incident", "to") if key in data}
         if isinstance(payload, dict):
             payload = dict(payload)
             routed |= {key: payload.pop(key) for key in ("incident", "to") if key in payload}
         expect = data.get("expect")
-        refused = (
-            expect == "refused" if isinstance(expect, str) else Expect.model_validate(expect or {}).refused
-        )
+        refused = expect == "refused" if isinstance(expect, str) else Expect.model_validate(expect or {}).refused
         if isinstance(expect, str) and expect != "refused":
             raise ValueError(f'step {number}: expect is `refused` or {{refused: "words"}}, not {expect}')
         at = _At(at=data["at"]).at
@@ -118,10 +118,8 @@ class Drill(BaseModel):
     @classmethod
     def _steps(cls, data: Any) -> Any:
         if isinstance(data, dict) and isinstance(data.get("steps"), list):
-            steps = [
-                s if isinstance(s, Step) else Step.read(n, s) for n, s in enumerate(data["steps"], start=1)
-            ]
-            for number, (before, after) in enumerate(zip(steps, steps[1:], strict=False), start=2):
+            steps = [s if isinstance(s, Step) else Step.read(n, s) for n, s in enumerate(data["steps"], start=1)]
+            for number, (before, after) in enumerate(pairwise(steps), start=2):
                 if after.at < before.at:
                     raise ValueError(f"step {number} is before step {number - 1}: steps stand in time order")
             return {**data, "steps": steps}

@@ -1,4 +1,4 @@
-"""What a process owes the outside world, and how an attempt ended (design §6: page first, at least once, nothing silent)."""
+"""What a process owes the outside world, and how an attempt ended (design §6: at least once, nothing silent)."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -106,14 +106,14 @@ Order = Annotated[Page | Tell | Signal | Start | Forward | Lookup | PlanRequest,
 Lane = Literal["page", "message", "signal", "process", "forward", "lookup", "plan"]
 
 
-O = TypeVar("O", bound=BaseModel)
+AnyOrder = TypeVar("AnyOrder", bound=BaseModel)
 
 
-class Errand(BaseModel, Generic[O]):
+class Errand(BaseModel, Generic[AnyOrder]):
     """An order with its deterministic key: what an activity gets (design §6.2)."""
 
     key: str
-    order: O
+    order: AnyOrder
 
 
 class Deployment(BaseModel):
@@ -170,11 +170,7 @@ def failed(owed: Owed, outcome: Outcome, policy: Policy, now: datetime) -> None:
 
 def ready(owed: dict[str, Owed], lane: Lane, now: datetime) -> list[str]:
     """Return the keys of a lane whose attempt is due, oldest first."""
-    return [
-        key
-        for key, it in owed.items()
-        if it.order.lane == lane and (it.retry_at is None or it.retry_at <= now)
-    ]
+    return [key for key, it in owed.items() if it.order.lane == lane and (it.retry_at is None or it.retry_at <= now)]
 
 
 def next_retry(owed: dict[str, Owed]) -> datetime | None:

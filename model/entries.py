@@ -45,9 +45,7 @@ class Contact(BaseModel):
         if not isinstance(data, Mapping):
             raise _refuse(f"{shown(data)} names no channel; write for example - email: ana@example.test")
         if len(data) > 1:
-            raise _refuse(
-                f"{', '.join(map(str, data))} are one entry; their order counts: one list item each"
-            )
+            raise _refuse(f"{', '.join(map(str, data))} are one entry; their order counts: one list item each")
         ((channel, address),) = data.items()
         if isinstance(address, int | float):
             raise _refuse(f"the {channel} address is read as a number; write it in quotes")

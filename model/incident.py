@@ -41,8 +41,10 @@ BEFORE_CLOSE = (Phase.DETECT, Phase.ENGAGE, Phase.COORDINATE, Phase.MITIGATE, Ph
 """Phases in which an alarm joins the event and people are paged."""
 
 What = Literal[
-    "opened", "promoted", "absorbed", "joined_by_alarm", "alarm", "reported", "engaged", "called_back", "paged",
-    "acknowledged", "joined", "exhausted", "fallback", "nobody_on_call", "paging_stopped", "released", "stood_down",
+    "opened", "promoted", "absorbed", "joined_by_alarm", "alarm", "reported", "engaged", "called_back",
+    "paged",
+    "acknowledged", "joined", "exhausted", "fallback", "nobody_on_call", "paging_stopped", "released",
+    "stood_down",
     "statement", "observed", "lead", "severity", "made_big", "told", "refused", "tenet_broken", "phase",
     "verified", "verification_failed", "reopened", "closed", "all_clear", "unreadable", "unmapped",
 ]  # fmt: skip
@@ -250,6 +252,7 @@ class Incident(BaseModel):
     record_tries: int = 0
     record_retry_at: datetime | None = None
     record_error: str = ""
+    ticket_error: str = ""
     owed: dict[str, Owed] = {}
     next_order: int = 1
     answers: dict[str, Answer] = {}
@@ -281,9 +284,7 @@ class Incident(BaseModel):
         """Let old entries go that the record has, and old answers."""
         spare = len(self.timeline) - TIMELINE_KEPT
         if spare > 0:
-            self.timeline = [
-                entry for n, entry in enumerate(self.timeline) if n >= spare or entry.seq > self.recorded
-            ]
+            self.timeline = [entry for n, entry in enumerate(self.timeline) if n >= spare or entry.seq > self.recorded]
         while len(self.answers) > ANSWERS_KEPT:
             self.answers.pop(next(iter(self.answers)))
 
@@ -315,6 +316,8 @@ class Act:
     """
 
     def __init__(self, incident: Incident, message: Message, now: datetime) -> None:
+        if incident.phase == Phase.ABSORBED:
+            raise Refused(f"this is now {incident.absorbed_into}: send it there")
         self.incident = incident
         self.message = message
         self.now = now

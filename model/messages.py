@@ -122,16 +122,27 @@ def parse(message: type[M], payload: Any) -> M:
 
 
 def parse_leniently(message: type[M], payload: Any) -> tuple[M, list[str]]:
-    """Like `parse`, but a field nobody knows is left out and named, so that no alarm is lost for it.
+    """Like `parse`, but what is optional and cannot be read is left out, so that no alarm is lost for it.
+
+    Returns:
+        The message, and what was left out and why.
 
     Raises:
         ValueError: It cannot be read even so.
     """
-    unknown: list[str] = []
-    if isinstance(payload, dict):
-        unknown = sorted(str(k) for k in payload if k not in message.model_fields)
-        payload = {k: v for k, v in payload.items() if k in message.model_fields}
-    return parse(message, payload), unknown
+    if not isinstance(payload, dict):
+        return parse(message, payload), []
+    left_out = [f"{name}: no such field" for name in payload if name not in message.model_fields]
+    known = {name: value for name, value in payload.items() if name in message.model_fields}
+    try:
+        return message.model_validate(known), left_out
+    except ValidationError as error:
+        for item in error.errors(include_url=False, include_context=False):
+            name = str(item["loc"][0]) if item["loc"] else ""
+            if name in known and not message.model_fields[name].is_required():
+                left_out.append(f"{name}: {item['msg'].removeprefix('Value error, ')}")
+                del known[name]
+    return parse(message, known), left_out
 
 
 class Alarm(Message):
@@ -235,7 +246,9 @@ class Engage(Message):
 class Release(Message):
     """A team is not needed: on standby, with the evidence (E4)."""
 
-    description = "Put a team on standby, with the evidence why it is not them; a later alarm of theirs calls them back."
+    description = (
+        "Put a team on standby, with the evidence why it is not them; a later alarm of theirs calls them back."
+    )
     example = {"by": "kim", "team": "dns", "reason": "all resolvers answer, no change since Monday"}
     main = "reason"
 
@@ -264,7 +277,9 @@ class Join(Message):
 class StateImpact(Message):
     """A team says whether it is impacted, since when, and what customers see (C3)."""
 
-    description = "Say whether your team is impacted; 'no' is 'not us', with its evidence, and puts the team on standby."
+    description = (
+        "Say whether your team is impacted; 'no' is 'not us', with its evidence, and puts the team on standby."
+    )
     example = {
         "by": "ana",
         "impacted": "yes",

@@ -11,8 +11,10 @@ LONGEST = 160
 def page_text(page: Page, link: str) -> str:
     """Return a page's text.
 
-    In this order: severity, service, region, what, for how long, whether customers are hit, the link to acknowledge,
-    the call, the phone. When it is too long, the call goes first, then what is wrong is cut; the link never is.
+    In this order: severity, service, region, what, for how long, whether customers are hit, the link to
+    acknowledge,
+    the call, the phone. When it is too long, the call goes first, then what is wrong is cut; the link never
+    is.
     """
     hit = {True: "yes", False: "no", None: "unknown"}[page.customers_hit]
     age = ago(page.at - page.opened_at)
@@ -23,9 +25,7 @@ def page_text(page: Page, link: str) -> str:
     named = one_line(f"{page.service} {page.region} {page.what}")
 
     def text(subject: str, *tail: str) -> str:
-        return f"{test}SEV{page.severity} {subject} {age}, customers hit? {hit}. " + " · ".join(
-            t for t in tail if t
-        )
+        return f"{test}SEV{page.severity} {subject} {age}, customers hit? {hit}. " + " · ".join(t for t in tail if t)
 
     for tail in ((ack, call, phone), (ack, phone), (ack,)):
         whole = text(named, *tail)

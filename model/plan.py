@@ -208,9 +208,7 @@ def plan_for(
     planned = {name: _planned_service(catalog, name) for name in wanted}
     team_ids = [roles.incident_response, roles.support, *(s.team for s in planned.values()), *teams]
     found = {
-        name: PlannedTeam(
-            id=name, levels=levels_at(catalog.teams[name], at), manager=catalog.teams[name].manager
-        )
+        name: PlannedTeam(id=name, levels=levels_at(catalog.teams[name], at), manager=catalog.teams[name].manager)
         for name in dict.fromkeys(team_ids)
         if name in catalog.teams
     }

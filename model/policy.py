@@ -153,8 +153,7 @@ class Policy(BaseModel):
     )
     next_level_within: BySeverity = _named(
         _minutes({1: 5, 2: 5, 3: 10}),
-        "E3: still unanswered, the team's next level is paged after this, counted from the level's first "
-        "page.",
+        "E3: still unanswered, the team's next level is paged after this, counted from the level's first page.",
     )
     beyond_team_within: BySeverity = _named(
         _minutes({1: 10, 2: 10, 3: None}),
@@ -182,8 +181,7 @@ class Policy(BaseModel):
     )
     working_morning_hour: Count = _named(
         9,
-        "E6: the local hour, Monday to Friday, at which severity 4 and 5 reach their owner. Unit: hour of "
-        "the day.",
+        "E6: the local hour, Monday to Friday, at which severity 4 and 5 reach their owner. Unit: hour of the day.",
         ge=0,
         le=23,
     )
@@ -220,20 +218,17 @@ class Policy(BaseModel):
     reports_within: Duration = _named(15 * _MINUTE, "D5: the window in which reports are counted together.")
     reopen_within: Duration = _named(
         60 * _MINUTE,
-        "Design §2: an alarm this soon after closing reopens the incident; a later one opens a new one, "
-        "linked.",
+        "Design §2: an alarm this soon after closing reopens the incident; a later one opens a new one, linked.",
     )
 
     # --- What is known, by when -------------------------------------------------------------------
     impact_within: Duration = _named(
         10 * _MINUTE,
-        "C3: an engaged team owes an impact statement this long after joining; 'not known yet' counts as "
-        "one.",
+        "C3: an engaged team owes an impact statement this long after joining; 'not known yet' counts as one.",
     )
     impact_chase_by_leader: Duration = _named(
         10 * _MINUTE,
-        "C3: a statement still missing this long after the person was reminded is chased by incident "
-        "response.",
+        "C3: a statement still missing this long after the person was reminded is chased by incident response.",
     )
     message_clock_skew: Duration = _named(
         5 * _MINUTE,
@@ -304,12 +299,8 @@ class Policy(BaseModel):
         7 * _DAY, "R7: the RCA is promised to customers this long after the first mitigation, at most."
     )
     rca_draft_due: Duration = _named(2 * _DAY, "R7: its draft is due this long after the first mitigation.")
-    rca_manager_due: Duration = _named(
-        4 * _DAY, "R7: a draft still missing by then is taken to the author's manager."
-    )
-    rca_approval_due: Duration = _named(
-        5 * _DAY, "R7: its approval is due by then, with two days left to repair it."
-    )
+    rca_manager_due: Duration = _named(4 * _DAY, "R7: a draft still missing by then is taken to the author's manager.")
+    rca_approval_due: Duration = _named(5 * _DAY, "R7: its approval is due by then, with two days left to repair it.")
     rca_recall_within: Duration = _named(
         10 * _MINUTE,
         "R7: an approved RCA can be recalled for this long; it is delivered once, with no second try.",

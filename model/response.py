@@ -1,4 +1,4 @@
-"""What people say while an incident is engaged: acknowledge, join, engage, release, lead, and how big it is (E1-E6, C11).
+"""What people say while an incident is engaged: acknowledge, join, engage, release, lead, make big (E1-E6, C11).
 
 Every rule looks first and refuses with a sentence; what it returns is what to do, and is called once.
 """
@@ -10,9 +10,10 @@ from model import engagement, messages
 from model.effects import PlanRequest
 from model.incident import BEFORE_CLOSE, CALL_LEADERS, Act, Engagement, Incident, Phase, Responder
 from model.messages import Answer
+from model.moves import notify_detection, restart_clocks
 from model.permissions import require
-from model.phases import notify_detection, respond_fully, restart_clocks, send_off
 from model.phases import reopen as go_back
+from model.phases import respond_fully, send_off
 from model.text import Refused
 
 Commit = Callable[[], Answer]
@@ -22,14 +23,10 @@ def not_over(incident: Incident) -> None:
     """Let only an incident pass in which people can still do something.
 
     Raises:
-        Refused: It is part of another one, or over.
+        Refused: It is over.
     """
-    if incident.phase == Phase.ABSORBED:
-        raise Refused(f"this is now {incident.absorbed_into}: send it there")
     if incident.ended:
-        raise Refused(
-            f"{incident.id} is over since {incident.closed_at:%Y-%m-%d %H:%M} UTC; declare a new incident"
-        )
+        raise Refused(f"{incident.id} is over since {incident.closed_at:%Y-%m-%d %H:%M} UTC; declare a new incident")
 
 
 def still_open(incident: Incident) -> None:
@@ -40,9 +37,7 @@ def still_open(incident: Incident) -> None:
     """
     not_over(incident)
     if incident.closed_at:
-        raise Refused(
-            f"{incident.id} is closed ({incident.phase}); `reopen` it with a reason if it is not over"
-        )
+        raise Refused(f"{incident.id} is closed ({incident.phase}); `reopen` it with a reason if it is not over")
 
 
 def the_team(act: Act, given: str) -> str:
@@ -65,6 +60,27 @@ def the_team(act: Act, given: str) -> str:
     raise Refused(f"say for which team: {', '.join(incident.engagements) or 'none is engaged yet'}")
 
 
+DECIDING = (
+    messages.Close,
+    messages.MakeBig,
+    messages.SetSeverity,
+    messages.StandDown,
+    messages.Lead,
+    messages.Release,
+    messages.Engage,
+    messages.Reopen,
+)
+"""Messages that decide something: a claimed sender hears of them (design §3)."""
+
+
+def echo(act: Act, answer: Answer) -> None:
+    """Tell the person in whose name something was decided, when the name was only typed."""
+    if act.claimed and isinstance(act.message, DECIDING):
+        teams = engagement.teams_of(act.incident, act.person) or act.person.teams[:1]
+        text = f"{act.incident.id}, in your name: {answer.text}. If this was not you, tell incident response."
+        engagement.tell(act.incident, teams, text, act.now, people=[act.by])
+
+
 def engaged(incident: Incident, team: str) -> Engagement:
     """Return a team's row.
 
@@ -75,9 +91,7 @@ def engaged(incident: Incident, team: str) -> Engagement:
         if name.casefold() == team.casefold():
             return row
     listed = ", ".join(incident.engagements) or "none"
-    raise Refused(
-        f"{team} is not engaged in {incident.id}; engaged are: {listed}. `engage` calls another team"
-    )
+    raise Refused(f"{team} is not engaged in {incident.id}; engaged are: {listed}. `engage` calls another team")
 
 
 def acknowledge(act: Act) -> Commit:
@@ -217,11 +231,7 @@ def lead(act: Act) -> Commit:
     def commit() -> Answer:
         joined(act)
         act.incident.leader = person.id
-        how = (
-            f" from {before}: {message.handover}"
-            if before and before != person.id
-            else f". {message.handover}"
-        )
+        how = f" from {before}: {message.handover}" if before and before != person.id else f". {message.handover}"
         act.say("lead", f"{person.id} leads{how}".rstrip(". "))
         if person.id != act.by:
             text = f"{act.incident.id}: you lead now. {message.handover}"
@@ -284,9 +294,7 @@ def stand_down(act: Act) -> Commit:
         teams = list(incident.engagements)
         if incident.in_alarm and incident.phase in BEFORE_CLOSE:
             firing = ", ".join(sorted({fact.service for fact in incident.in_alarm}))
-            raise Refused(
-                f"{firing} is in alarm: name one `team`; everybody can stand down once the alarms are clear"
-            )
+            raise Refused(f"{firing} is in alarm: name one `team`; everybody can stand down once the alarms are clear")
     teams = [team for team in teams if not incident.engagements[team].released_at]
     if not teams:
         raise Refused("nobody is on duty any more")
@@ -295,9 +303,7 @@ def stand_down(act: Act) -> Commit:
         for fact in incident.in_alarm
         if fact.service in incident.plan.services
     ):
-        raise Refused(
-            f"{message.team} owns what is in alarm; `release` needs the evidence that it is not them"
-        )
+        raise Refused(f"{message.team} owns what is in alarm; `release` needs the evidence that it is not them")
 
     def commit() -> Answer:
         joined(act)

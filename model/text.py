@@ -14,7 +14,7 @@ NAME_LIMIT = 128
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!])")
 
 
-class Refused(Exception):  # noqa: N818  a refusal is an answer, not an error of ours
+class Refused(Exception):
     """A message that is understood and not done; its text says what would be accepted."""
 
 
@@ -40,9 +40,7 @@ def bounded(text: str) -> str:
     """
     size = len(text.encode())
     if size > TEXT_LIMIT:
-        raise ValueError(
-            f"the text has {size} bytes; at most {TEXT_LIMIT} are kept: send a link for the rest"
-        )
+        raise ValueError(f"the text has {size} bytes; at most {TEXT_LIMIT} are kept: send a link for the rest")
     return text
 
 
@@ -66,9 +64,7 @@ def _named(value: str) -> str:
     return value
 
 
-Words = Annotated[
-    str, BeforeValidator(lambda v: clean(v) if isinstance(v, str) else v), AfterValidator(bounded)
-]
+Words = Annotated[str, BeforeValidator(lambda v: clean(v) if isinstance(v, str) else v), AfterValidator(bounded)]
 """What a person wrote: cleaned; refused when too long, because the person can shorten it."""
 Cut = Annotated[str, BeforeValidator(lambda v: cut(clean(v)) if isinstance(v, str) else v)]
 """What a machine wrote: cleaned, and cut when too long, because an alarm must not be lost for its length."""

@@ -1,13 +1,14 @@
-"""What is written down while it happens: observations, statements, notes, and the deployments' answer (C3, C4, M2, X3)."""
+"""What is written down while it happens: observations, statements, notes, deployments (C3, C4, M2, X3)."""
 
 from datetime import datetime
 
-from model import engagement, messages
+from model import messages
 from model.effects import Deployment, Outcome
 from model.incident import Act, Improvement, Incident, Statement
 from model.messages import Answer
+from model.moves import customers_are_hit
 from model.permissions import require
-from model.phases import customers_are_hit, send_off
+from model.phases import send_off
 from model.response import Commit, joined, not_over, still_open, the_team
 
 
@@ -44,7 +45,7 @@ def note(act: Act) -> Commit:
 
 
 def state_impact(act: Act) -> Commit:
-    """State a team's impact: 'yes' for a service with customers knows them hit, 'no' is standby with evidence (C3, E4)."""
+    """State a team's impact: 'yes' with customers knows them hit, 'no' is standby with evidence (C3, E4)."""
     message = act.message
     assert isinstance(message, messages.StateImpact)
     still_open(act.incident)

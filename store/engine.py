@@ -43,7 +43,7 @@ class Store:
         self.engine = engine
 
     async def close(self) -> None:
-        """Close every connection; a process that forgets it hangs at its end on SQLite's threads."""
+        """Close every connection; asked again, the store opens new ones."""
         await self.engine.dispose()
 
     async def record(self, incident: Mapping[str, object], entries: Sequence[Entry]) -> None:

@@ -12,19 +12,20 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from model.text import clean, one_line
 
-NO_TABLES: Final = "lacks tables or columns that this version needs: run `allclear migrate`"
-
 # The first that fits. Drivers do not always have a code (psycopg: none before it is connected), hence words.
 _SAID: Final = [
     (r"SQLITE_BUSY|SQLITE_LOCKED|database is locked", "is locked by another process"),
-    (r"SQLITE_READONLY|readonly database|\b25006\b", "is read-only"),
-    (r"SQLITE_FULL|\b53100\b", "has no space left"),
+    (r"SQLITE_READONLY|readonly database|\[25006\]", "is read-only"),
+    (r"SQLITE_FULL|\[53100\]", "has no space left"),
     (r"SQLITE_CANTOPEN", "cannot be opened: is the path right, and may we write there?"),
     (r"SQLITE_NOTADB", "is not a database"),
     (r"SQLITE_CORRUPT", "is damaged: restore it from a backup"),
-    (r"no such (table|column)|has no column|\b42P01\b|\b42703\b", NO_TABLES),
-    (r"\b28\w{3}\b|authentication failed|no password supplied|role \S+ does not exist", "refused the login"),
-    (r"\b3D000\b|database \S+ does not exist", "does not exist on that server"),
+    (
+        r"no such (table|column)|has no column|\[42P01\]|\[42703\]",
+        "lacks what this version needs: run `allclear migrate`",
+    ),
+    (r"\[28\w{3}\]|authentication failed|no password supplied|role \S+ does not exist", "refused the login"),
+    (r"\[3D000\]|database \S+ does not exist", "does not exist on that server"),
 ]
 
 
@@ -57,7 +58,7 @@ def _why(error: Exception, url: URL) -> str:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
     codes = [getattr(cause, name, None) for name in ("sqlite_errorname", "sqlstate")]
     said = str(cause).strip() or type(cause).__name__
-    everything = " ".join([*(code for code in codes if code), said])
+    everything = " ".join([*(f"[{code}]" for code in codes if code), said])
     for pattern, words in _SAID:
         if re.search(pattern, everything):
             return words

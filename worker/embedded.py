@@ -38,6 +38,8 @@ FLAGS = [
 """Six times the throughput and a fifth of the latency of its defaults (facts-temporal §9)."""
 HOST: Final = "127.0.0.1"
 """It has no authentication, so nobody but this machine may reach it."""
+WHERE: Final = "temporal.json"
+"""File that says where it runs, while it does: for commands, whatever its port."""
 RETENTION: Final = timedelta(days=90)
 """How long closed processes can still be opened in the Web UI; its own default is a day."""
 BOOT: Final = timedelta(seconds=30)
@@ -78,7 +80,7 @@ def locked(path: Path, otherwise: str) -> Iterator[int]:
         Refused: Somebody else has it, or the file cannot be made.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(0o700, parents=True, exist_ok=True)  # pages, with their links, are kept here
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise Refused(f"{path}: cannot be written ({error.strerror}); set ALLCLEAR_DATA") from None
@@ -124,6 +126,7 @@ class Embedded:
     def __init__(self, folder: Path, namespace: str, *, port: int = 0, ui_port: int = 0) -> None:
         """Keep everything in `folder`; a port of 0 takes a free one, once."""
         self._folder = folder.absolute()
+        self._where = self._folder / WHERE
         self._namespace = namespace
         self._ports = (port, ui_port)
         self._process: Process | None = None
@@ -159,7 +162,7 @@ class Embedded:
             port = free_port(self._ports[0], "ALLCLEAR_TEMPORAL_PORT")
             self._ports = (port, free_port(self._ports[1], "ALLCLEAR_UI_PORT"))
             await self._boot()
-            self._say_where()
+            self._held.callback(self._where.unlink, missing_ok=True)
         except BaseException:
             await self.stop()
             raise
@@ -190,9 +193,7 @@ class Embedded:
 
     async def _its_turn(self) -> int:
         """Take the lock, which a server of an earlier, killed run holds until it has ended."""
-        otherwise = (
-            f"{self._folder}: a Temporal server (process {PID}) runs here; end it, or set ALLCLEAR_DATA"
-        )
+        otherwise = f"{self._folder}: a Temporal server (process {PID}) runs here; end it, or set ALLCLEAR_DATA"
         deadline = time.monotonic() + GRACE.total_seconds()
         while True:
             try:
@@ -228,6 +229,8 @@ class Embedded:
                     raise Refused(f"the Temporal server did not start{self._last_words()}")
                 self._follow(process.stdout, deque(maxlen=0))
                 await self._prepare(process)
+            told = {"address": self.address, "ui": self.ui_url, "pid": process.pid}
+            self._where.write_text(json.dumps(told), encoding="utf-8")
         except TimeoutError:
             await self._end(process)
             raise Refused(
@@ -287,17 +290,11 @@ class Embedded:
                 await asyncio.sleep(0.05)
         raise Refused(f"the Temporal server did not start{self._last_words()}")
 
-    def _say_where(self) -> None:
-        text = json.dumps({"address": self.address, "ui": self.ui_url, "pid": self.pid})
-        file = self._folder / "temporal.json"
-        self._held.callback(file.unlink, missing_ok=True)
-        file.write_text(text, encoding="utf-8")
-
 
 def running_at(folder: Path) -> str | None:
     """Return the address of the embedded server that runs on a data folder; None where none does."""
     try:
-        told = json.loads((folder / "temporal.json").read_text(encoding="utf-8"))
+        told = json.loads((folder / WHERE).read_text(encoding="utf-8"))
         return str(told["address"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -305,9 +302,7 @@ def running_at(folder: Path) -> str | None:
 
 async def retention(client: Client) -> timedelta:
     """Return how long the namespace keeps closed processes."""
-    described = await client.workflow_service.describe_namespace(
-        DescribeNamespaceRequest(namespace=client.namespace)
-    )
+    described = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
     return described.config.workflow_execution_retention_ttl.ToTimedelta()
 
 
@@ -318,9 +313,7 @@ async def keep_closed(client: Client, at_least: timedelta) -> None:
     ttl = Duration()
     ttl.FromTimedelta(at_least)
     await client.workflow_service.update_namespace(
-        UpdateNamespaceRequest(
-            namespace=client.namespace, config=NamespaceConfig(workflow_execution_retention_ttl=ttl)
-        )
+        UpdateNamespaceRequest(namespace=client.namespace, config=NamespaceConfig(workflow_execution_retention_ttl=ttl))
     )
     if (kept := await retention(client)) < at_least:
         raise RuntimeError(f"the namespace keeps closed processes {kept}, not {at_least}")

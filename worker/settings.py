@@ -2,6 +2,7 @@
 
 import secrets
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -39,15 +40,28 @@ class Settings(BaseSettings):
     smtp_port: int = Field(default=25)
     smtp_user: str = Field(default="")
     smtp_password: SecretStr = Field(default=SecretStr(""))
-    smtp_tls: str = Field(default="starttls", description="`starttls`, `tls` or `none`.")
+    smtp_tls: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="How the connection is encrypted."
+    )
     smtp_sender: str = Field(default="allclear@localhost")
     deployments: Path | None = Field(default=None, description="File with a JSON line per deployment (M2).")
+    metrics_port: int = Field(
+        default=0, description="Port of Temporal's metrics for Prometheus, on this machine only; 0: none."
+    )
     user: str = Field(default="", description="Who you are to the command line, as the catalogue knows you.")
 
     @property
     def store_url(self) -> str:
         """Return the database URL."""
         return self.store or f"sqlite+aiosqlite:///{self.data / 'allclear.db'}"
+
+    @property
+    def gateway_url(self) -> str:
+        """Return how the gateway is reached: by people's phones where that is set, else on this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(
+            self.gateway_host, self.gateway_host
+        )
+        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.gateway_port}"
 
     @property
     def tickets(self) -> Path:
@@ -65,7 +79,7 @@ class Settings(BaseSettings):
             return given
         path = self.data / "secret"
         try:
-            self.data.mkdir(parents=True, exist_ok=True)
+            self.data.mkdir(0o700, parents=True, exist_ok=True)
             try:
                 with path.open("x", encoding="utf-8") as file:
                     path.chmod(0o600)

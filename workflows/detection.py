@@ -11,11 +11,13 @@ from activities.catalogue import RESOLVE, Question
 from link import catalog as live
 from link import clock
 from model import detection as rules
-from model.detection import Detection as State
-from model.detection import IncidentChanged, Resolution
+from model import partition, routing
 from model.details import detection_details
+from model.detection import IncidentChanged
 from model.effects import Outcome, backoff
 from model.messages import Alarm, Answer, Declare, Report, Silence
+from model.partition import Detection as State
+from model.partition import Resolution
 from model.text import Refused
 from workflows import errands
 from workflows.lanes import Lanes
@@ -86,7 +88,7 @@ class Detection(Process):
     async def _decide(self) -> None:
         """Ask the catalogue about what came, then decide."""
         batch = self.state.inbox[:BATCH]
-        asked = sorted({question for arrived in batch for question in rules.services_of(arrived)})
+        asked = sorted({question for arrived in batch for question in routing.services_of(arrived)})
         try:
             resolution = await workflow.execute_local_activity(
                 RESOLVE,
@@ -104,7 +106,7 @@ class Detection(Process):
         self._asked_in_vain, self._retry_at = 0, None
         self.state.policy = resolution.policy
         for arrived in batch:
-            rules.decide(self.state, arrived, resolution.services, self.now())
+            routing.decide(self.state, arrived, resolution.services, self.now())
         del self.state.inbox[: len(batch)]
 
     def _ended(self, key: str, outcome: Outcome) -> None:
@@ -178,7 +180,7 @@ class Detection(Process):
         return self.state
 
     @workflow.query(description="The incidents that are not over.")
-    def open_incidents(self) -> list[rules.Known]:
+    def open_incidents(self) -> list[partition.Known]:
         """Return the open incidents."""
         return [known for known in self.state.incidents.values() if not known.ended]
 

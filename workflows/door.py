@@ -9,7 +9,7 @@ from link import clock
 from link.converter import refusal
 from model.incident import Act, Incident
 from model.messages import Answer, Message
-from model.response import Commit
+from model.response import Commit, echo
 from model.text import Refused
 
 
@@ -39,10 +39,12 @@ def door(message: type[Message], rule: Callable[[Act], Commit], extra: Extra | N
         if said.key and said.key in state.answers:
             return state.answers[said.key]
         try:
-            answer = rule(Act(state, said, clock.now(state.clock_shift)))()
+            act = Act(state, said, clock.now(state.clock_shift))
+            answer = rule(act)()
         except Refused as error:
             state.refused.append(str(error))
             raise refusal(str(error)) from None
+        echo(act, answer)
         if said.key:
             state.answers[said.key] = answer
         state.handled += 1

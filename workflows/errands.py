@@ -1,6 +1,7 @@
 """How each kind of owed effect is performed: which activity, how long it may take."""
 
 from datetime import timedelta
+
 from pydantic import BaseModel
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
@@ -37,9 +38,7 @@ async def tell(key: str, owed: Owed) -> Outcome:
 
 async def lookup(key: str, owed: Owed) -> Outcome:
     """Ask the telemetry."""
-    return await _activity(
-        DEPLOYMENTS, key, owed.order, OTHERS_WITHIN, "deployments", Priority(priority_key=3)
-    )
+    return await _activity(DEPLOYMENTS, key, owed.order, OTHERS_WITHIN, "deployments", Priority(priority_key=3))
 
 
 async def record(batch: Record) -> Outcome:

@@ -1,7 +1,7 @@
 """Performs what a process owes, without its loop ever waiting for it (design §2).
 
-Pages go out at the same time; every other lane has one effect under way. What is not confirmed stays owed in the
-state, under the same key: over a crash, over a continue-as-new, over a provider's bad hour.
+Pages go out at the same time; every other lane has one effect under way. What is not confirmed stays owed in
+the state, under the same key: over a crash, over a continue-as-new, over a provider's bad hour.
 """
 
 import asyncio

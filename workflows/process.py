@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 CONTINUE_AFTER = 1500
-"""Messages and effects handled in one run before the next one begins (the server suggests it at 4,096 events, the
-test server never)."""
+"""Messages and effects handled in one run before the next one begins (the server suggests it at 4,096
+events, the test server never)."""
 LONGEST_RUN = timedelta(days=365)
 """A run is renewed at least this often, so that a sleeping process follows the code."""
 LONGEST_REST = timedelta(seconds=15)
@@ -88,7 +88,8 @@ class Process:
     def _ring_at(self, due: datetime) -> None:
         """Let the loop look again at a moment, unless it will before.
 
-        A timer once started is never cancelled: that saves two events at every turn of the loop, and the test server
+        A timer once started is never cancelled: that saves two events at every turn of the loop, and the
+        test server
         loses a workflow task that cancels a timer which fires at the same moment (tried: one drill in two).
         """
         due = min(due, self.now() + LONGEST_WAIT)

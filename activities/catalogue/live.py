@@ -5,8 +5,8 @@ from temporalio import activity
 from activities.catalogue import PLAN, RESOLVE, Question
 from link import catalog as live
 from model.catalog import Catalog
-from model.detection import Resolution, Resolved
 from model.effects import Errand, Outcome, PlanRequest
+from model.partition import Resolution, Resolved
 from model.plan import facts_for, plan_for
 
 
@@ -30,9 +30,7 @@ class LiveCatalogue:
     async def plan(self, errand: Errand[PlanRequest]) -> Outcome:
         """Return the plan for services and teams."""
         order = errand.order
-        made = plan_for(
-            _loaded(), services=order.services, teams=order.teams, suspects=order.suspects, at=order.at
-        )
+        made = plan_for(_loaded(), services=order.services, teams=order.teams, suspects=order.suspects, at=order.at)
         return Outcome(plan=made)
 
 

@@ -183,9 +183,7 @@ def _link(address: str) -> Md:
 def _day_changes(entries: Sequence[Entry]) -> set[int]:
     """Return the numbers of the entries that are the first of their day."""
     days = [_day(entry.at) for entry in entries]
-    return {
-        entry.seq for entry, day, before in zip(entries, days, [None, *days], strict=False) if day != before
-    }
+    return {entry.seq for entry, day, before in zip(entries, days, [None, *days], strict=False) if day != before}
 
 
 def _templates() -> Environment:

@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from model import course, detection, phases
+from model import absorption, course, detection, engagement, impact, routing
 from model.catalog import Catalog
-from model.detection import Detection, IncidentChanged, Resolved
+from model.detection import IncidentChanged
 from model.effects import Forward, Lookup, Outcome, Page, PlanRequest, Signal, Start
 from model.incident import Act, Incident
 from model.messages import Message, parse
+from model.partition import Detection, Resolved
 from model.plan import facts_for, plan_for
 from model.policy import Policy
 from model.text import Refused
@@ -95,7 +96,7 @@ class Simulation:
     def _turn_detection(self) -> datetime | None:
         state = self.detection
         for arrived in state.inbox:
-            asked = detection.services_of(arrived)
+            asked = routing.services_of(arrived)
             resolved = {
                 service: Resolved(
                     facts=facts_for(self.catalog, service, region, metric),
@@ -103,7 +104,7 @@ class Simulation:
                 )
                 for service, region, metric in asked
             }
-            detection.decide(state, arrived, resolved, self.now)
+            routing.decide(state, arrived, resolved, self.now)
         state.inbox.clear()
         return detection.advance(state, self.now)
 
@@ -111,7 +112,7 @@ class Simulation:
         due = course.advance(incident, self.now)
         if self.record_up and course.to_record(incident, self.now):
             batch = course.record_of(incident)
-            course.record_ended(incident, batch.entries[-1].seq, Outcome(), self.now)
+            course.record_ended(incident, batch, Outcome(), self.now)
         if course.finished(incident):
             self.ended.add(incident.id)
         return due
@@ -159,14 +160,18 @@ class Simulation:
             return Outcome(ok=False, again=False, reason="gone")
         incident = self.incidents[order.workflow_id]
         taken: dict[str, tuple[Any, Any]] = {
-            "alarms_changed": (phases.AlarmsChanged, phases.alarms_changed),
-            "reported": (phases.Reported, phases.reported),
-            "promote": (phases.Promotion, phases.promoted),
-            "absorb": (phases.Absorption, phases.absorb),
-            "handover": (phases.Handover, phases.take_over),
+            "alarms_changed": (impact.AlarmsChanged, impact.alarms_changed),
+            "reported": (impact.Reported, impact.reported),
+            "promote": (absorption.Promotion, absorption.promoted),
+            "absorb": (absorption.Absorption, absorption.absorb),
+            "handover": (absorption.Handover, absorption.take_over),
         }
         if order.name == "end_absorbed":
             course.end_absorbed(incident)
+            return Outcome()
+        if order.name == "page_ended":
+            ended = absorption.PageEnded.model_validate(order.payload)
+            engagement.page_ended(incident, ended.key, ok=ended.ok, reason=ended.reason, now=self.now)
             return Outcome()
         model, rule = taken[order.name]
         rule(incident, model.model_validate(order.payload), self.now)

@@ -391,13 +391,9 @@ def test_a_section_that_cannot_be_read_is_one_finding_and_not_one_for_every_refe
         ({"a": ["b"], "b": ["c", "d"], "c": [], "d": ["b"]}, "b → d → b"),
     ],
 )
-def test_a_circle_of_dependencies_is_named_once(
-    good: dict[str, Any], needs: dict[str, Any], circle: str
-) -> None:
+def test_a_circle_of_dependencies_is_named_once(good: dict[str, Any], needs: dict[str, Any], circle: str) -> None:
     kpis = [{"name": c} for c in "abc"]
-    good["services"] |= {
-        name: {"team": "checkout", "depends_on": d, "kpis": kpis} for name, d in needs.items()
-    }
+    good["services"] |= {name: {"team": "checkout", "depends_on": d, "kpis": kpis} for name, d in needs.items()}
     assert [text.rpartition("itself: ")[2] for text in found(good)] == [circle]
 
 
@@ -405,23 +401,16 @@ def test_a_diamond_is_no_circle_and_a_long_chain_no_crash(good: dict[str, Any]) 
     kpis = [{"name": c} for c in "abc"]
     needs: dict[str, list[str]] = {"a": ["b", "c"], "b": ["d"], "c": ["d"], "d": ["n0"], "n3000": []}
     needs |= {f"n{i}": [f"n{i + 1}"] for i in range(3000)}
-    good["services"] |= {
-        name: {"team": "checkout", "depends_on": d, "kpis": kpis} for name, d in needs.items()
-    }
+    good["services"] |= {name: {"team": "checkout", "depends_on": d, "kpis": kpis} for name, d in needs.items()}
     assert found(good) == []
 
 
-@given(
-    st.dictionaries(st.sampled_from("abcdef"), st.lists(st.sampled_from("abcdef"), max_size=4), min_size=1)
-)
+@given(st.dictionaries(st.sampled_from("abcdef"), st.lists(st.sampled_from("abcdef"), max_size=4), min_size=1))
 def test_a_circle_is_found_exactly_when_there_is_one(needs: dict[str, list[str]]) -> None:
     data = put(
         yaml.safe_load(GOOD),
         "services",
-        {
-            name: {"team": "checkout", "depends_on": [d for d in ds if d in needs]}
-            for name, ds in needs.items()
-        },
+        {name: {"team": "checkout", "depends_on": [d for d in ds if d in needs]} for name, ds in needs.items()},
     )
     left = {name: {d for d in ds if d in needs} for name, ds in needs.items()}
     while free := [name for name, ds in left.items() if not ds & set(left)]:
@@ -502,9 +491,7 @@ def test_any_file_gets_findings_and_never_a_crash(data: Any) -> None:
 
 
 @settings(max_examples=200)
-@given(
-    st.sampled_from(["people", "teams", "services", "roles", "customers", "policy", "bridges"]), keys, garbage
-)
+@given(st.sampled_from(["people", "teams", "services", "roles", "customers", "policy", "bridges"]), keys, garbage)
 def test_garbage_in_one_place_never_crashes(section: str, key: str, value: Any) -> None:
     data = yaml.safe_load(GOOD)
     entries = data.setdefault(section, {})

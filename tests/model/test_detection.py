@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model import detection, messages
-from model.detection import Known
+from model.partition import Known
 from tests.model.simulation import Simulation
 
 
@@ -144,7 +144,14 @@ def test_a_test_alarm_does_not_join_a_real_event():
 
 def test_what_cannot_be_read_is_kept():
     day = Simulation()
-    for payload in (None, "words", [1], {"alarm": "a"}, {"alarm": "a", "service": "s", "state": "PERHAPS"}, 7):
+    for payload in (
+        None,
+        "words",
+        [1],
+        {"alarm": "a"},
+        {"alarm": "a", "service": "s", "state": "PERHAPS"},
+        7,
+    ):
         detection.receive(day.detection, "alarm", payload, day.now)
     assert len(day.detection.unreadable) == 6
     assert all("ALARM" in item.why or "object" in item.why or "needed" in item.why for item in day.detection.unreadable)
@@ -155,6 +162,13 @@ def test_an_alarm_with_an_unknown_field_still_pages():
     day.alarm("checkout-api", severity=2, colour="red")
     assert day.paged("ana")
     assert "colour" in day.detection.unreadable[0].why
+
+
+def test_an_alarm_whose_time_and_severity_cannot_be_read_still_pages():
+    day = Simulation()
+    day.alarm("checkout-api", severity=99, at="yesterday", value="much")
+    assert day.paged("ana")
+    assert all(name in day.detection.unreadable[0].why for name in ("severity", "at", "value"))
 
 
 def test_an_alarm_of_an_incident_that_is_gone_opens_a_new_one():
@@ -170,7 +184,10 @@ def test_an_alarm_of_an_incident_that_is_gone_opens_a_new_one():
 def test_a_name_that_is_taken_swallows_no_incident():
     day = Simulation()
     detection.receive(
-        day.detection, "alarm", {"alarm": "a", "service": "checkout-api", "region": "eu-west", "state": "ALARM"}, day.now
+        day.detection,
+        "alarm",
+        {"alarm": "a", "service": "checkout-api", "region": "eu-west", "state": "ALARM"},
+        day.now,
     )
     day._turn_detection()
     (key,) = [k for k, owed in day.detection.owed.items() if owed.order.lane == "process"]
@@ -184,7 +201,12 @@ def test_a_name_that_is_taken_swallows_no_incident():
 
 SERVICES = ["checkout-api", "payments", "search-api", "storage", "dns"]
 Move = st.one_of(
-    st.tuples(st.just("alarm"), st.sampled_from(SERVICES), st.sampled_from(["eu-west", "us-east"]), st.integers(1, 5)),
+    st.tuples(
+        st.just("alarm"),
+        st.sampled_from(SERVICES),
+        st.sampled_from(["eu-west", "us-east"]),
+        st.integers(1, 5),
+    ),
     st.tuples(st.just("ok"), st.sampled_from(SERVICES), st.sampled_from(["eu-west", "us-east"]), st.just(0)),
     st.tuples(st.just("wait"), st.just(""), st.just(""), st.integers(1, 90)),
     st.tuples(st.just("ack"), st.sampled_from(["ana", "eva", "ida", "mia", "noa", "kim"]), st.just(""), st.just(0)),

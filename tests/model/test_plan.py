@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from model.catalog import Catalog
 from model.plan import Contact, Plan, PlannedService, PlannedTeam, facts_for, plan_for
 
-EXAMPLE: dict[str, Any] = yaml.safe_load(
-    (Path(__file__).parents[2] / "scenarios" / "catalog.yaml").read_text()
-)
+EXAMPLE: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "scenarios" / "catalog.yaml").read_text())
 CATALOG = Catalog.load(EXAMPLE)
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -49,9 +47,7 @@ def test_the_response_team_support_and_the_call_leaders_are_always_planned() -> 
 
 def test_an_impacted_service_brings_its_team_with_all_levels_and_its_manager() -> None:
     made = plan(services=["checkout-api"])
-    assert made.teams["checkout"] == PlannedTeam(
-        id="checkout", levels=[["ana"], ["ben", "cho"]], manager="dee"
-    )
+    assert made.teams["checkout"] == PlannedTeam(id="checkout", levels=[["ana"], ["ben", "cho"]], manager="dee")
     assert {"ana", "ben", "cho", "dee"} <= set(made.people)
     assert made.services["checkout-api"] == PlannedService(
         id="checkout-api",
@@ -156,9 +152,7 @@ def test_a_service_added_to_the_catalogue_during_the_event_becomes_known() -> No
 
 
 def test_a_person_gains_contacts_and_teams_behind_those_they_had() -> None:
-    people = {
-        "ana": {"contact": [{"phone": "+15559999"}, {"email": "ana@example.test"}], "timezone": "Asia/Tokyo"}
-    }
+    people = {"ana": {"contact": [{"phone": "+15559999"}, {"email": "ana@example.test"}], "timezone": "Asia/Tokyo"}}
     joined = {"storage": {"on_call": [["ana"]], "manager": "hal"}}
     later = plan_for(changed(people=people, teams=joined), services=["checkout-api"], at=MONDAY)
     ana = plan(services=["checkout-api"]).merged(later).people["ana"]

@@ -88,9 +88,7 @@ def test_one_duration_is_meant_for_every_severity_that_has_one() -> None:
 
 
 def test_one_severity_can_be_changed_alone() -> None:
-    policy = Policy().overridden(
-        {"next_level_within": {3: "20m"}, "call_leader_within": {"2": None, "3": "1h"}}
-    )
+    policy = Policy().overridden({"next_level_within": {3: "20m"}, "call_leader_within": {"2": None, "3": "1h"}})
     assert [policy.next_level_within.at(s) for s in (1, 2, 3)] == [minutes(5), minutes(5), minutes(20)]
     assert [policy.call_leader_within.at(s) for s in (1, 2, 3)] == [minutes(15), None, minutes(60)]
 
@@ -103,9 +101,7 @@ def test_overrides_add_up() -> None:
 
 
 def test_numbers_are_written_as_people_write_them() -> None:
-    policy = Policy().overridden(
-        {"coe_due_without_rca": "5d", "slip_share": "30%", "reports_count": 5, "coe_due": 60}
-    )
+    policy = Policy().overridden({"coe_due_without_rca": "5d", "slip_share": "30%", "reports_count": 5, "coe_due": 60})
     assert policy.coe_due_without_rca == 5
     assert policy.slip_share == pytest.approx(0.3)
     assert policy.reports_count == 5
@@ -121,10 +117,7 @@ def test_a_misspelt_name_is_refused_with_what_it_may_have_meant() -> None:
 
 
 def test_every_wrong_value_is_named_at_once() -> None:
-    assert (
-        len(refusals({"external_hold": "soon", "slip_share": 7, "reports_count": "many", "rca_due": None}))
-        == 4
-    )
+    assert len(refusals({"external_hold": "soon", "slip_share": 7, "reports_count": "many", "rca_due": None})) == 4
 
 
 @pytest.mark.parametrize(
@@ -147,9 +140,7 @@ def test_what_cannot_be_meant_is_refused(overrides: dict, said: str) -> None:
 
 def test_a_drill_may_run_in_seconds() -> None:
     everything = {
-        name: "0.2s"
-        for name, field in Policy.model_fields.items()
-        if isinstance(field.default, timedelta | BySeverity)
+        name: "0.2s" for name, field in Policy.model_fields.items() if isinstance(field.default, timedelta | BySeverity)
     }
     assert Policy().overridden(everything).external_every == timedelta(seconds=0.2)
 

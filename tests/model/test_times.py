@@ -222,9 +222,7 @@ def test_a_moment_survives_json(moment: datetime) -> None:
     assert Meeting.model_validate_json(meeting.model_dump_json()) == meeting
 
 
-@given(
-    st.text() | st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{0,12}([Z+-][0-9:]{0,5})?", fullmatch=True)
-)
+@given(st.text() | st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{0,12}([Z+-][0-9:]{0,5})?", fullmatch=True))
 def test_any_text_is_a_moment_or_a_plain_refusal(text: str) -> None:
     try:
         assert 2000 <= parse_moment(text).year <= 2200
@@ -233,10 +231,7 @@ def test_any_text_is_a_moment_or_a_plain_refusal(text: str) -> None:
 
 
 def test_moments_are_written_in_utc_and_whole_seconds() -> None:
-    assert (
-        iso(datetime(2026, 3, 2, 10, 0, 0, 999_999, tzinfo=ZoneInfo("Europe/Paris")))
-        == "2026-03-02T09:00:00Z"
-    )
+    assert iso(datetime(2026, 3, 2, 10, 0, 0, 999_999, tzinfo=ZoneInfo("Europe/Paris"))) == "2026-03-02T09:00:00Z"
 
 
 @given(moments)
@@ -289,9 +284,7 @@ def test_the_next_working_morning_is_the_person_s_own(now: str, zone: str, morni
 @example(parse_moment("2026-03-28T23:00:00Z"), "Europe/Paris", 2)
 @example(parse_moment("2026-10-24T23:00:00Z"), "Europe/Paris", 2)
 @example(parse_moment("2011-12-29T20:00:00Z"), "Pacific/Apia", 9)
-def test_the_next_working_morning_is_soon_on_a_weekday_and_in_the_future(
-    now: datetime, zone: str, hour: int
-) -> None:
+def test_the_next_working_morning_is_soon_on_a_weekday_and_in_the_future(now: datetime, zone: str, hour: int) -> None:
     morning = next_working_morning(now, zone, hour)
     local = morning.astimezone(ZoneInfo(zone))
     assert now < morning <= now + timedelta(days=4, hours=2)

@@ -61,8 +61,7 @@ class RealTime:
 
     async def until(self, moment: datetime) -> None:
         """Wait for a moment."""
-        while (left := moment - await self.now()) > timedelta():
-            await asyncio.sleep(left.total_seconds())
+        await asyncio.sleep(max((moment - await self.now()).total_seconds(), 0))
 
 
 @asynccontextmanager

@@ -78,9 +78,7 @@ async def play(
         async with DRIVERS[driver](secret) as server:
             stage = _Stage(drill, catalog, server, store, folder, watch)
             await stage.begin()
-            async with make_worker(
-                server.client, stage.connectors(), secret=secret, started=stage.settler.started
-            ):
+            async with make_worker(server.client, stage.connectors(), secret=secret, started=stage.settler.started):
                 await stage.play()
                 result = await stage.result(time.monotonic() - began)
         return Played(result, {row.id: folder / f"{row.id}.md" for row in result.incidents})
@@ -130,7 +128,8 @@ class _Stage:
         await self.settler.settle()
         for number, step in enumerate(self.drill.steps, start=1):
             await self.server.until(self.base + step.at)
-            # What fires at this very moment ends first: the test server chokes on an update that meets a timer.
+            # What fires at this very moment ends first: the test server chokes on an update that meets a
+            # timer.
             await self.settler.settle()
             await self._take(number, step)
             await self.settler.settle()
@@ -150,17 +149,13 @@ class _Stage:
         if refused != bool(step.refused) or (words and words not in got):
             expected = f"refused{': ' + words if words else ''}" if step.refused else "accepted"
             at = ago(step.at)
-            self.problems.append(
-                Problem(step=number, at=at, message=step.message, expected=expected, got=got)
-            )
+            self.problems.append(Problem(step=number, at=at, message=step.message, expected=expected, got=got))
 
     async def _send(self, step: Step) -> None:
         kind = TO_DETECTION.get(step.message, "")
         if kind == "signal":
             partition = self._partition(step.payload)
-            await signal_detection(
-                self.server.client, partition, step.message, step.payload, clock_shift=self.shift
-            )
+            await signal_detection(self.server.client, partition, step.message, step.payload, clock_shift=self.shift)
             return
         workflow_id = f"detection/{self._partition(step.payload)}" if kind else await self._incident(step)
         await self._update(workflow_id, step.message, step.payload)

@@ -1,7 +1,9 @@
 """The barrier between two steps: nothing is under way any more.
 
-Virtual sleep is none: the clock runs at wall speed while work is in flight, and the sleep returns regardless. So the
-histories are read: no workflow task pending, no activity open, no signal on its way, no new process (design §4).
+Virtual sleep is none: the clock runs at wall speed while work is in flight, and the sleep returns
+regardless. So the
+histories are read: no workflow task pending, no activity open, no signal on its way, no new process (design
+§4).
 """
 
 import asyncio
@@ -79,9 +81,7 @@ class Settler:
                     known = [i for i in self.ids if i not in self._over]
                     states = await asyncio.gather(*(self._is_busy(i) for i in known))
                     busy = [i for i, is_busy in zip(known, states, strict=True) if is_busy]
-                    if not busy and len(known) == len(
-                        [i for i in self.ids if i not in self._over or i in known]
-                    ):
+                    if not busy and len(known) == len([i for i in self.ids if i not in self._over or i in known]):
                         return
                     await asyncio.sleep(PAUSE)
         except TimeoutError:

@@ -105,9 +105,7 @@ class DrillDeployments:
     async def around(self, order: Lookup) -> list[Deployment]:
         """Return what ran or started between two moments."""
         await self._weather.must_hold("telemetry")
-        return [
-            d for d in self._known if d.started <= order.until and (d.finished or order.until) >= order.since
-        ]
+        return [d for d in self._known if d.started <= order.until and (d.finished or order.until) >= order.since]
 
 
 _: tuple[type[Pager], type[Messenger], type[Recorder], type[Ticketing], type[Deployments]] = (

@@ -5,7 +5,7 @@ from typing import Any
 
 from temporalio import workflow
 
-from model import course, phases
+from model import absorption, course, engagement, impact
 from model.incident import Incident
 from model.text import cut, one_line
 
@@ -23,31 +23,38 @@ class Inside:
     @workflow.signal(description="internal: alarms of this event changed")
     def alarms_changed(self, x: Any = None) -> None:
         """Take in what alarms say."""
-        phases.alarms_changed(self.state, phases.AlarmsChanged.model_validate(x), self.now())
+        impact.alarms_changed(self.state, impact.AlarmsChanged.model_validate(x), self.now())
         self.touched = True
 
     @workflow.signal(description="internal: customers reported")
     def reported(self, x: Any = None) -> None:
         """Take in customer reports."""
-        phases.reported(self.state, phases.Reported.model_validate(x), self.now())
+        impact.reported(self.state, impact.Reported.model_validate(x), self.now())
         self.touched = True
 
     @workflow.signal(description="internal: this becomes the one incident of a multi-service event")
     def promote(self, x: Any = None) -> None:
         """Take the others in."""
-        phases.promoted(self.state, phases.Promotion.model_validate(x), self.now())
+        absorption.promoted(self.state, absorption.Promotion.model_validate(x), self.now())
         self.touched = True
 
     @workflow.signal(description="internal: this becomes part of another incident")
     def absorb(self, x: Any = None) -> None:
         """Hand over."""
-        phases.absorb(self.state, phases.Absorption.model_validate(x), self.now())
+        absorption.absorb(self.state, absorption.Absorption.model_validate(x), self.now())
         self.touched = True
 
     @workflow.signal(description="internal: an absorbed incident hands over what it knows")
     def handover(self, x: Any = None) -> None:
         """Take over."""
-        phases.take_over(self.state, phases.Handover.model_validate(x), self.now())
+        absorption.take_over(self.state, absorption.Handover.model_validate(x), self.now())
+        self.touched = True
+
+    @workflow.signal(description="internal: a page of an absorbed incident has ended")
+    def page_ended(self, x: Any = None) -> None:
+        """Take in how the page went."""
+        ended = absorption.PageEnded.model_validate(x)
+        engagement.page_ended(self.state, ended.key, ok=ended.ok, reason=ended.reason, now=self.now())
         self.touched = True
 
     @workflow.signal(description="internal: the incident this became part of is over")

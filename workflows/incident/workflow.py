@@ -98,7 +98,7 @@ class Incident(Engage, Coordinate, Close, Inside, Process):
         except FailureError as error:
             outcome = Outcome(ok=False, reason=str(error.cause or error))
         self._recording = None
-        course.record_ended(self.state, batch.entries[-1].seq, outcome, self.now())
+        course.record_ended(self.state, batch, outcome, self.now())
         self.touched = True
 
     def _show(self, now: datetime) -> None:

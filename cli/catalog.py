@@ -1,0 +1,195 @@
+"""`allclear catalog`: is it right, whom would it wake, and which numbers are in force."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli import here
+from cli.explain import Story, Wake, explain
+from cli.say import FAILED, UNUSABLE, Cell, Stop, as_json, console, failed, line, table
+from cli.talk import Json
+from model.catalog import GLOBAL, Catalog, Finding, check
+from model.policy import did_you_mean
+from model.text import Refused
+from model.times import ago, iso, parse_moment
+from rich.console import Console
+from rich.text import Text
+from worker.files import read_yaml
+from worker.run import counted
+
+_UNIT = re.compile(r"\s*Unit: (.+?)\.?$")
+
+
+def add(app: typer.Typer) -> None:
+    """Add `catalog` with its commands."""
+    catalog = typer.Typer(
+        help="Check the catalogue, and see whom it would wake and by which numbers.", no_args_is_help=True
+    )
+    app.add_typer(catalog, name="catalog", rich_help_panel="Look")
+    catalog.command("check", epilog="Example: allclear catalog check catalog.yaml")(_check)
+    catalog.command("explain", epilog="Example: allclear catalog explain checkout-api eu-west --severity 2")(_explain)
+    catalog.command("policy", epilog="Example: allclear catalog policy")(_policy)
+
+
+def _check(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A catalogue; without it, the one of ALLCLEAR_CATALOG.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Name everything that is wrong in a catalogue, all at once."""
+    path = file or here.settings().catalog
+    try:
+        data = read_yaml(path)
+    except Refused as error:
+        raise Stop(str(error), UNUSABLE) from None
+    findings = check(data)
+    errors = sum(it.level == "error" for it in findings)
+    if json:
+        as_json([it.model_dump() for it in findings])
+    else:
+        _show_findings(console(), path, findings, errors)
+        if not errors:
+            line(console(), f"{path} can be used: {counted(Catalog.load(data))}.", "good")
+    return FAILED if errors else 0
+
+
+def _show_findings(out: Console, path: Path, findings: Sequence[Finding], errors: int) -> None:
+    rows: list[tuple[Cell, ...]] = [
+        (Text(it.level, style="bad" if it.level == "error" else "warn"), it.where, it.text) for it in findings
+    ]
+    if rows:
+        table(out, ("", "where", "what"), rows)
+    if errors:
+        warnings = len(findings) - errors
+        also = f", and {warnings} warnings" if warnings else ""
+        line(out, f"{path} cannot be used: {errors} error{'s' if errors > 1 else ''}{also}.", "bad")
+
+
+def _explain(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="A service of the catalogue.")],
+    region: Annotated[str | None, typer.Argument(metavar="[REGION]", help="Where its alarm is raised.")] = None,
+    severity: Annotated[
+        int | None, typer.Option("--severity", min=1, max=5, help="What the alarm says; else its metric's, else 3.")
+    ] = None,
+    metric: Annotated[str, typer.Option("--metric", help="A key metric, for its severity.")] = "",
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="WHEN", help="A moment such as 2026-03-07T02:00:00Z; else now.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Whom would an alarm of this service wake now, when, and over which channel?
+
+    The real rules run ahead in virtual time, as if nobody answered. Nobody is paged.
+    """
+    catalog = here.catalog(here.settings())
+    found = catalog.service_by(service)
+    name = found.id if found else service
+    where = region or (found.regions[0] if found and found.regions else GLOBAL)
+    story = explain(catalog, name, where, at=_moment(at), severity=severity, metric=metric)
+    _warn(catalog, story)
+    if json:
+        as_json(_as_data(story))
+    else:
+        _show(console(), catalog, story, is_given=severity is not None)
+    return 0
+
+
+def _moment(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        return parse_moment(text)
+    except ValueError as error:
+        raise Stop(f"--at: {error}", UNUSABLE) from None
+
+
+def _warn(catalog: Catalog, story: Story) -> None:
+    facts = story.facts
+    if not facts.service_known:
+        near = did_you_mean(facts.service, catalog.services)
+        failed(f"the catalogue has no service {facts.service!r}{near}; its alarms wake {facts.team}")
+    elif not facts.known:
+        near = did_you_mean(facts.region, [r for regions in catalog.partitions.values() for r in regions])
+        failed(f"no partition has the region {facts.region!r}{near}; its alarms count as unmapped")
+
+
+def _as_data(story: Story) -> dict[str, Any]:
+    return {
+        "service": story.facts.service,
+        "region": story.facts.region,
+        "team": story.facts.team,
+        "severity": story.severity,
+        "wakes": [_wake_data(it) for it in story.wakes],
+        "exhausted_after_seconds": story.exhausted[-1][0].total_seconds() if story.exhausted else None,
+        "repeated_every_seconds": story.every.total_seconds() if story.every else None,
+        "multi_service_adds": {"wakes": [_wake_data(it) for it in story.also], "tells": story.managers},
+    }
+
+
+def _wake_data(wake: Wake) -> dict[str, Any]:
+    return {**asdict(wake), "after": wake.after.total_seconds(), "at": iso(wake.at)}
+
+
+def _show(out: Console, catalog: Catalog, story: Story, *, is_given: bool) -> None:
+    facts = story.facts
+    line(out, f"{facts.service} in {facts.region}, SEV{story.severity}, nobody answers:", "head")
+    rows: list[tuple[Cell, ...]] = [
+        (ago(it.after), f"{it.at:%a %H:%M}", _who(catalog, it.person), it.channel, it.team, _level(it))
+        for it in story.wakes
+    ]
+    for after, team in story.exhausted:
+        said = Text("nobody", style="bad"), "", team, _repeats(story)
+        rows.append((ago(after), f"{story.wakes[0].at - story.wakes[0].after + after:%a %H:%M}", *said))
+    table(out, ("after", "UTC", "who", "by", "for", ""), rows, indent=2)
+    if story.severity >= 4:
+        line(out, "Severity 4 and 5 never wake anybody: they wait for the owner's next working morning.")
+    _show_more(out, catalog, story)
+    if not is_given:
+        _show_severities(out, catalog, story)
+
+
+def _show_more(out: Console, catalog: Catalog, story: Story) -> None:
+    if story.also:
+        who = ", ".join(f"{it.person} ({it.team})" for it in story.also)
+        line(out, f"A multi-service event also wakes, at once: {who}.")
+    if story.managers:
+        line(out, f"and tells, without waking: {', '.join(_who(catalog, it) for it in story.managers)}.")
+
+
+def _show_severities(out: Console, catalog: Catalog, story: Story) -> None:
+    service = catalog.services.get(story.facts.service)
+    kpis = [f"{it.name} SEV{it.severity}" for it in (service.kpis if service else []) if it.severity]
+    if kpis:
+        line(out, f"An alarm that names no severity has its metric's ({', '.join(kpis)}), else SEV3: `--severity 2`.")
+
+
+def _who(catalog: Catalog, person: str) -> str:
+    found = catalog.people.get(person)
+    return f"{person} ({found.name})" if found and found.name else person
+
+
+def _level(wake: Wake) -> str:
+    return f"level {wake.level}"
+
+
+def _repeats(story: Story) -> str:
+    return f"exhausted: everybody again every {ago(story.every)}" if story.every else "exhausted"
+
+
+def _policy(json: Json = False) -> int:
+    """List every number that decides who is woken, who decides and what leaves the house, with its reason."""
+    rows = []
+    for name, value, reason in here.catalog(here.settings()).policy.described():
+        unit = _UNIT.search(reason)
+        rows.append((name, value, unit.group(1) if unit else "time", _UNIT.sub("", reason)))
+    if json:
+        as_json([dict(zip(("name", "value", "unit", "reason"), row, strict=True)) for row in rows])
+    else:
+        table(console(), ("number", "value", "unit", "why"), rows)
+    return 0

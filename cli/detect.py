@@ -1,0 +1,223 @@
+"""What goes to `Detection`: alarms and reports by machines or by hand, an incident declared, alarms silenced."""
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from cli import fields, find, here
+from cli.say import UNUSABLE, Stop, as_json, console, line, table
+from cli.talk import As, Json, show
+from link.starting import open_detection, signal_detection
+from model import messages
+from model.catalog import GLOBAL, UNMAPPED, Catalog
+from model.detection import Detection
+from model.incident import alarm_key
+from model.messages import Answer, Message
+from model.plan import facts_for
+from model.policy import did_you_mean
+
+LOOK_FOR = 3.0
+"""Seconds in which an alarm's incident is looked for; it takes a tenth of one."""
+
+_PANEL = "Raise an alarm"
+_Service = Annotated[str, typer.Argument(metavar="SERVICE", help="A service of the catalogue.")]
+_Region = Annotated[str | None, typer.Argument(metavar="[REGION]", help="Its region; its only one needs no name.")]
+_Test = Annotated[bool, typer.Option("--test", help="Goes through everything and leaves the house nowhere.")]
+
+
+def add(app: typer.Typer, incident: typer.Typer) -> None:
+    """Add `alarm`, `report`, `silence` and `detection`, and `declare` to the incident's commands."""
+    place = {"service": _Service, "region": _Region}
+    machine = {"by": (As, None), "test": (_Test, False), "json": (Json, False)}
+    human = {"by": (As, None), "json": (Json, False)}
+    alarm = fields.command(messages.Alarm, _alarm, place, machine)
+    alarm.__doc__ = "Say that an alarm is in ALARM, or OK again; what it opens pages people."
+    app.command("alarm", rich_help_panel=_PANEL, epilog=_ALARM_EXAMPLES)(alarm)
+    report = fields.command(messages.Report, _report, place, machine)
+    example = fields.example("allclear report", messages.Report, ("service", "region"))
+    app.command("report", rich_help_panel=_PANEL, epilog=f"Example: {example}")(report)
+    silence = fields.command(messages.Silence, _silence, {**place, **fields.words(messages.Silence)}, human)
+    app.command("silence", rich_help_panel=_PANEL, epilog=_SILENCE_EXAMPLE)(silence)
+    app.command("detection", rich_help_panel="Look", epilog="Example: allclear detection --json")(_detection)
+    declare = fields.command(messages.Declare, _declare, fields.words(messages.Declare), {**human, "test": (_Test, False)})
+    declared = fields.example("allclear incident declare", messages.Declare)
+    incident.command("declare", epilog=f"Example: {declared}")(declare)
+
+
+_ALARM_EXAMPLES = (
+    "Example: allclear alarm checkout-api eu-west --metric error-rate --value 4\n\n"
+    "and when it is over: allclear alarm checkout-api eu-west --metric error-rate --state OK"
+)
+_SILENCE_EXAMPLE = 'Example: allclear silence checkout-api eu-west "planned move" --until 2h'
+
+
+def _alarm(typed: dict[str, Any]) -> int:
+    typed["alarm"] = typed["alarm"] or typed["metric"] or "by-hand"
+    typed["state"] = (typed["state"] or "ALARM").upper()
+    return _signal("alarm", messages.Alarm, typed)
+
+
+def _report(typed: dict[str, Any]) -> int:
+    typed["source"] = typed["source"] or "case"
+    return _signal("report", messages.Report, typed)
+
+
+def _signal(name: str, message: type[Message], typed: dict[str, Any]) -> int:
+    """Hand a machine's message to Temporal, and say where it went."""
+    settings, json = here.settings(), typed.pop("json")
+    catalog = here.catalog(settings)
+    typed["service"] = _service(catalog, typed["service"])
+    typed["region"] = typed["region"] or _only_region(catalog, typed["service"])
+    payload = fields.read(message, typed)
+    facts = facts_for(catalog, payload["service"], payload["region"], str(payload.get("metric", "")))
+
+    async def send() -> str:
+        client = await here.connected(settings)
+        await signal_detection(client, facts.partition, name, payload)
+        return await _where_it_went(client, facts.partition, payload) if name == "alarm" else ""
+
+    incident = here.in_loop(send())
+    if json:
+        as_json({"accepted": True, "partition": facts.partition, "incident": incident or None})
+        return 0
+    out = console()
+    if not facts.service_known:
+        near = did_you_mean(payload["service"], catalog.services)
+        line(out, f"The catalogue has no service '{payload['service']}'{near}: incident response is called.", "warn")
+    elif not facts.known:
+        line(out, f"The catalogue has no region '{payload['region']}': the alarm counts as unmapped.", "warn")
+    line(out, _told(name, payload, incident, facts.partition))
+    return 0
+
+
+def _told(name: str, payload: dict[str, Any], incident: str, partition: str) -> str:
+    if name == "report":
+        return f"Reported to detection/{partition}; one report opens nothing by itself. `allclear detection` shows it"
+    said = f"{payload['alarm']} of {payload['service']} in {payload['region']}: {payload['state']}"
+    if incident:
+        return f"{said}. {incident} has it: `allclear incident show {find.short_name(incident)}`"
+    if payload["state"] == "OK":
+        return f"{said}. `allclear incident list` shows what is open"
+    return f"{said}. Temporal has it; no worker has looked at it yet, or the alarm is silenced"
+
+
+async def _where_it_went(client: Client, partition: str, payload: dict[str, Any]) -> str:
+    """Return the incident that an alarm opened or joined, as soon as `Detection` has decided."""
+    prefix = "test/" if payload.get("test") else ""
+    key = prefix + alarm_key(payload["service"], payload["region"], payload["alarm"])
+    last = asyncio.get_running_loop().time() + LOOK_FOR
+    while payload["state"] == "ALARM" and asyncio.get_running_loop().time() < last:
+        try:
+            state = await _snapshot(client, f"detection/{partition}")
+        except RPCError:
+            return ""
+        watched = state.alarms.get(key)
+        if watched and (watched.incident or watched.silenced):
+            return watched.incident
+        await asyncio.sleep(0.05)
+    return ""
+
+
+async def _snapshot(client: Client, detection: str) -> Detection:
+    handle = client.get_workflow_handle(detection)
+    return await handle.query("snapshot", result_type=Detection, rpc_timeout=find.ANSWER_WITHIN)
+
+
+def _service(catalog: Catalog, typed: str) -> str:
+    found = catalog.service_by(typed)
+    return found.id if found else typed
+
+
+def _only_region(catalog: Catalog, service: str) -> str:
+    found = catalog.services.get(service)
+    return found.regions[0] if found and len(found.regions) == 1 else GLOBAL
+
+
+def _declare(typed: dict[str, Any]) -> int:
+    typed["services"] = [_service(here.catalog(here.settings()), name) for name in typed["services"] or []]
+    first = typed["services"][0] if typed["services"] else ""
+    return _update("declare", messages.Declare, typed, first)
+
+
+def _silence(typed: dict[str, Any]) -> int:
+    typed["service"] = _service(here.catalog(here.settings()), typed["service"])
+    return _update("silence", messages.Silence, typed, typed["service"])
+
+
+def _update(name: str, message: type[Message], typed: dict[str, Any], service: str) -> int:
+    settings, by, json = here.settings(), typed.pop("by"), typed.pop("json")
+    payload = {**fields.read(message, typed), "by": here.person(settings, by)}
+    partition = _partition(here.catalog(settings), service, str(payload.get("region", "")))
+
+    async def send() -> Answer:
+        client = await here.connected(settings)
+        await open_detection(client, partition)
+        return await here.say_to(client, f"detection/{partition}", name, payload)
+
+    show(here.in_loop(send()), json=json)
+    return 0
+
+
+def _partition(catalog: Catalog, service: str, region: str) -> str:
+    """Return whose `Detection` a person speaks to: the service's, else the first."""
+    facts = facts_for(catalog, service, region, "")
+    if service and not facts.service_known:
+        raise Stop(f"the catalogue has no service {service!r}{did_you_mean(service, catalog.services)}", UNUSABLE)
+    return facts.partition if facts.known else catalog.partition_of(region) or next(iter(catalog.partitions), UNMAPPED)
+
+
+def _detection(json: Json = False) -> int:
+    """Show what is in alarm, silenced, unknown to the catalogue or unreadable."""
+    settings = here.settings()
+
+    async def ask() -> list[Detection]:
+        client = await here.connected(settings)
+        names = await find.partitions(client)
+        return list(await asyncio.gather(*(_snapshot(client, name) for name in names)))
+
+    found = here.in_loop(ask())
+    if json:
+        as_json([it.model_dump(mode="json", include=_SHOWN) for it in found])
+        return 0
+    for it in found:
+        _show(it)
+    if not found:
+        line(console(), "Nothing is watched yet: the first alarm, or `allclear up`, begins it.")
+    return 0
+
+
+_SHOWN = {"partition", "alarms", "incidents", "silences", "unreadable", "repeats", "opened"}
+
+
+def _show(state: Detection) -> None:
+    out = console()
+    unmapped = " (what the catalogue does not know)" if state.partition == UNMAPPED else ""
+    open_ones = [known for known in state.incidents.values() if not known.ended]
+    counts = f"{len(state.alarms)} in alarm, {len(open_ones)} incidents open, {state.repeats} repeats ignored"
+    line(out, f"{state.partition}{unmapped}: {counts}", "head")
+    alarms = [
+        (
+            f"{it.fact.since:%b %d %H:%M}",
+            f"SEV{it.fact.severity}",
+            f"{it.fact.service} in {it.fact.region}",
+            it.fact.alarm,
+            "silenced" if it.silenced else it.incident,
+            it.fact.summary,
+        )
+        for it in sorted(state.alarms.values(), key=lambda it: it.fact.since)
+    ]
+    if alarms:
+        table(out, ("since", "", "in alarm", "alarm", "incident", "summary"), alarms, indent=2)
+    silences = [
+        (f"{it.until:%b %d %H:%M}", it.service, it.region or "everywhere", it.by, it.reason) for it in state.silences
+    ]
+    if silences:
+        table(out, ("silent until", "service", "region", "by", "reason"), silences, indent=2)
+    unreadable = [(f"{it.at:%b %d %H:%M}", it.name, it.why, it.payload) for it in state.unreadable]
+    if unreadable:
+        table(out, ("unreadable", "message", "why", "what came"), unreadable, indent=2)
+
+

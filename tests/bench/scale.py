@@ -1,0 +1,33 @@
+"""How much is measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How often, how long, how many.
+
+    Attributes:
+        singles: Alarms one at a time, each beside one floor.
+        rounds: Turns that ours and the floor take, where it is a rate.
+        seconds: How long a turn lasts at `per_second`.
+        teams: Teams of the big event, with `on_call` people each.
+        signals: Signals of one turn of the intake.
+        changes: Real changes of one turn of the intake.
+        drills: How often each drill is played.
+    """
+
+    singles: int = 80
+    rounds: int = 3
+    seconds: float = 5.0
+    per_second: int = 20
+    teams: int = 200
+    on_call: int = 5
+    signals: int = 1000
+    changes: int = 200
+    drills: int = 3
+
+
+FULL = Scale()
+QUICK = Scale(singles=3, rounds=1, seconds=0.5, per_second=10, teams=4, on_call=2, signals=40, changes=10, drills=1)
+"""Only shows that everything still runs; its numbers mean nothing."""

@@ -1,0 +1,47 @@
+"""The committed scenarios play without a problem, and mean what they say."""
+
+import pytest
+
+from tests.drills.harness import SCENARIOS, minutes, played
+
+EVERY = sorted(path.stem for path in SCENARIOS.glob("*.yaml") if path.stem != "catalog")
+
+
+@pytest.mark.parametrize("scenario", EVERY)
+async def test_every_scenario_goes_as_it_expects(scenario, tmp_path):
+    drill = await played(scenario, tmp_path)
+    assert drill.result.problems == []
+    assert drill.ticket().startswith("# ")
+
+
+async def test_nobody_answers(tmp_path):
+    drill = await played("nobody-answers", tmp_path)
+    assert drill.paged("ana")[:2] == [(minutes(0), "email"), (minutes(2), "sms")]
+    assert drill.paged("ben")[0] == (minutes(5), "email")
+    assert drill.paged("dee")[0] == drill.paged("kim")[0] == (minutes(10), "email")
+    assert drill.paged("lou")[0] == (minutes(15), "email")
+    assert len(drill.said("exhausted")) == 1
+    assert drill.incident.engagements[-1].team == "call-leaders"
+    assert "none running or started" in drill.said("observed")[0], "the first entry, also when it is none"
+
+
+async def test_the_same_alarm_a_hundred_times(tmp_path):
+    drill = await played("same-alarm-a-hundred-times", tmp_path)
+    assert len(drill.result.incidents) == 1
+    assert drill.paged("ana") == [(minutes(0), "email"), (minutes(2), "sms")]
+
+
+async def test_several_services_at_once(tmp_path):
+    drill = await played("several-services", tmp_path)
+    one = drill.incident
+    assert one.kind == "multi_service"
+    assert one.services == ["checkout-api", "search-api", "payments", "dns", "storage"]
+    (absorbed,) = [row for row in drill.result.incidents if row.absorbed_into]
+    assert (absorbed.phase, absorbed.absorbed_into) == ("absorbed", one.id)
+    assert drill.paged("eva")[:2] == [(minutes(3), "email"), (minutes(5), "sms")], "not paged again at promotion"
+    assert [at for at, _ in drill.paged("noa")] == [minutes(4), minutes(6), minutes(10)], "called back"
+    assert drill.team("network").released_at
+    assert drill.paged("mia")[0] == (minutes(20), "email")
+    assert one.severity == 2
+    assert len([line for line in one.timeline if line.what == "promoted"]) == 1
+    assert "every fourth name is not found" in drill.ticket()

@@ -1,0 +1,75 @@
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import yaml
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from link import attributes
+from link.client import connect
+from link.converter import DATA_CONVERTER
+from link.guard import Prover
+from model.catalog import Catalog
+from store import Store, open_store
+from store.migrate import upgrade
+from tests.gateway.house import SECRET, House, new_name, nowhere
+
+EXAMPLE = Path(__file__).parent.parent.parent / "scenarios" / "catalog.yaml"
+WORKED = "worked"
+"""The namespace that has a worker; in the other one signals stay where the gateway put them."""
+
+
+@pytest.fixture(scope="session")
+async def temporal() -> AsyncIterator[WorkflowEnvironment]:
+    environment = await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
+        dev_server_log_level="error",
+        dev_server_extra_args=["--namespace", WORKED],
+        data_converter=DATA_CONVERTER,
+        interceptors=[Prover(SECRET)],
+    )
+    async with environment:
+        await attributes.register(environment.client)
+        yield environment
+
+
+@pytest.fixture(scope="session")
+def client(temporal: WorkflowEnvironment) -> Client:
+    return temporal.client
+
+
+@pytest.fixture(scope="session")
+async def worked(temporal: WorkflowEnvironment) -> Client:
+    """A client of the namespace in which `tests.gateway.test_phone_live` runs a worker."""
+    address = temporal.client.service_client.config.target_host
+    client = await connect(address, WORKED, secret=SECRET)
+    await attributes.register(client)
+    return client
+
+
+@pytest.fixture(scope="session")
+def example() -> Catalog:
+    return Catalog.load(yaml.safe_load(EXAMPLE.read_text(encoding="utf-8")))
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    url = f"sqlite:///{tmp_path}/allclear.db"
+    upgrade(url)
+    store = open_store(url)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def house(client: Client, store: Store, example: Catalog) -> House:
+    partition = new_name("p")
+    catalog = example.model_copy(update={"partitions": {partition: ["eu-west", "us-east"]}})
+    return House(client, store, catalog, partition)
+
+
+@pytest.fixture
+async def dead() -> Client:
+    return await nowhere()

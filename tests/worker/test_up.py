@@ -1,0 +1,131 @@
+"""`allclear up`, as a person uses it: started, used, stopped, killed, started again."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from link.client import connect
+from model.incident import Incident
+from tests.worker.conftest import NAMESPACE
+from tests.worker.processes import Up, alive, running, until
+from worker.embedded import Embedded
+
+pytestmark = [pytest.mark.slow, pytest.mark.heavy]
+
+
+def raise_alarm(up: Up) -> None:
+    """Do what it says raises an alarm."""
+    command = up.says(r"^ +(curl .*)$")[1]
+    if shutil.which("curl"):
+        answer = json.loads(subprocess.run(command, shell=True, check=True, capture_output=True).stdout)
+    else:
+        body = command.rpartition("-d ")[2].strip("'")
+        answer = httpx2.post(f"{up.gateway}/alarms/allclear", content=body).json()
+    assert answer["accepted"] == 1, answer
+
+
+def server_of(data: Path) -> int:
+    pid = json.loads((data / "temporal.json").read_text())["pid"]
+    assert isinstance(pid, int)
+    return pid
+
+
+async def snapshot(data: Path, incident: str) -> Incident:
+    address = json.loads((data / "temporal.json").read_text())["address"]
+    client = await connect(address, "allclear", secret="x")
+    found: Incident = await client.get_workflow_handle(incident).query("snapshot", result_type=Incident)
+    return found
+
+
+async def test_it_pages_stops_in_order_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running(data) as up:
+        assert httpx2.get(f"{up.gateway}/healthz").status_code == 200
+        assert httpx2.get(up.says(r"^ +Web UI +(http://\S+)$")[1]).status_code == 200
+        up.says(r"^ +Open +no incident$")
+        assert Path(up.says(r"^ +Tickets +(.+)$")[1]) == data / "tickets"
+        raise_alarm(up)
+        said = up.says(r"page to ana by email ana@example\.test: SEV2 checkout-api eu-west .* Ack: (http://\S+)")
+        page = httpx2.get(said[1])
+        assert page.status_code == 200, page.text
+        incident = until(lambda: next((data / "tickets").glob("INC-*.md"), None), "a ticket").stem
+        server = server_of(data)
+
+        with running(data) as other:
+            assert other.ended() == 1
+            assert f"another `allclear up` (process {up.process.pid}) runs here" in other.said
+
+        assert up.ended(signal.SIGINT) == 0
+        assert up.lines[-1].startswith("Stopping")
+        assert not alive(server)
+
+    with running(data) as up:
+        up.says(rf"^ +Open +{incident} \(SEV2 ")
+        assert (await snapshot(data, incident)).closed_at is None
+        assert up.ended(signal.SIGTERM) == 0
+
+
+async def test_killing_any_part_loses_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running(data) as up:
+        raise_alarm(up)
+        up.says("page to ana")
+        first = server_of(data)
+        os.kill(first, signal.SIGKILL)
+        up.says("the Temporal server ended by itself")
+        up.says("the Temporal server is back")
+        second = server_of(data)
+        assert second != first
+        incident = until(lambda: next((data / "tickets").glob("INC-*.md"), None), "a ticket").stem
+        assert (await snapshot(data, incident)).closed_at is None
+        up.ended(signal.SIGKILL)
+        until(lambda: not alive(second), "the server ends with its parent")
+
+    with running(data) as up:
+        up.says(rf"^ +Open +{incident}")
+        assert (await snapshot(data, incident)).closed_at is None
+        assert up.ended(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize("port", ["TEMPORAL", "UI", "GATEWAY", "METRICS"])
+def test_a_taken_port_is_named_with_its_setting(tmp_path: Path, port: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        setting = f"ALLCLEAR_{port}_PORT"
+        number = str(taken.getsockname()[1])
+        with running(tmp_path / "data", **{setting: number}) as up:
+            assert up.ended() == 1
+    assert "Traceback" not in up.said
+    assert number in up.said
+    assert setting in up.said
+
+
+def test_a_signal_while_it_starts_ends_it_too(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as up:
+        until(lambda: (tmp_path / "data" / "temporal.db").exists(), "the server begins")
+        pid = int((tmp_path / "data" / "temporal.lock").read_text())
+        assert up.ended(signal.SIGINT) == 0
+    assert "Traceback" not in up.said
+    assert not alive(pid)
+
+
+async def test_a_cluster_is_used_where_one_is_named(tmp_path: Path, server: Embedded) -> None:
+    where = {"TEMPORAL_ADDRESS": server.address, "TEMPORAL_NAMESPACE": NAMESPACE}
+    with running(tmp_path / "data", **where) as up:
+        up.says(rf"^ +Temporal +the cluster at {server.address}$")
+        assert httpx2.get(f"{up.gateway}/healthz").status_code == 200
+        assert not (tmp_path / "data" / "temporal.db").exists()
+        assert up.ended(signal.SIGHUP) == 0
+    assert server.pid
+
+
+def test_a_cluster_without_the_search_attributes_is_told_how_to_add_them(tmp_path: Path, server: Embedded) -> None:
+    with running(tmp_path / "data", TEMPORAL_ADDRESS=server.address, TEMPORAL_NAMESPACE="default") as up:
+        assert up.ended() == 1
+    assert "temporal operator search-attribute create --namespace default --name IncidentId --type Keyword" in up.said

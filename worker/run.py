@@ -1,0 +1,312 @@
+"""A worker's life: its cluster, its connectors, its catalogue, and running until it is told to stop."""
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from temporalio.client import Client
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import Worker
+
+from activities.comms import Messenger
+from activities.comms.outbox import OutboxMessenger
+from activities.comms.smtp import SmtpMessenger
+from activities.paging import Pager
+from activities.paging.outbox import OutboxPager
+from activities.paging.smtp import SmtpPager
+from activities.record.sql import SqlRecorder
+from activities.smtp import Mailer
+from activities.telemetry.deployments_file import FileDeployments
+from activities.tickets.markdown import MarkdownTickets
+from link import attributes
+from link import catalog as live
+from link.client import connect
+from link.signing import page_link
+from link.starting import open_detection
+from model.catalog import UNMAPPED, Catalog, CatalogError
+from model.text import Refused
+from store import Store, open_store
+from store.migrate import upgrade
+from worker.compose import Connectors, make_worker
+from worker.embedded import HOST, running_at
+from worker.files import load_catalog
+from worker.settings import Settings
+
+Say = Callable[[str], None]
+"""Gets one line for whoever watches."""
+
+LOOK: Final = 1.0
+"""Seconds between looks at the catalogue's file."""
+CONNECTED: Final = timedelta(seconds=10)
+"""How long Temporal may take to answer a new client."""
+LONGEST_PAUSE: Final = 30.0
+"""Seconds between attempts to start a worker that cannot run, at most."""
+
+logger = logging.getLogger(__name__)
+
+
+def cluster() -> ClientConnectConfig | None:
+    """Return the cluster that `TEMPORAL_…` or a `temporal.toml` names; None where none does.
+
+    Raises:
+        Refused: They cannot be read.
+    """
+    file = os.environ.get("TEMPORAL_CONFIG_FILE")
+    if file and not Path(file).is_file():
+        raise Refused(f"TEMPORAL_CONFIG_FILE: there is no file {file}")
+    try:
+        config = ClientConfig.load_client_connect_config()
+    except RuntimeError as error:
+        raise Refused(f"temporal.toml, or TEMPORAL_… in the environment: {error}") from None
+    return config if config.get("target_host") else None
+
+
+async def open_client(settings: Settings) -> Client:
+    """Return a client of the configured cluster, else of the embedded server of the data folder.
+
+    Raises:
+        Refused: It does not answer, or refuses us.
+    """
+    config = cluster()
+    given = {key: value for key, value in (config or {}).items() if key not in ("target_host", "namespace")}
+    if config:
+        address, namespace = str(config["target_host"]), config.get("namespace") or "default"
+    else:
+        address = running_at(settings.data) or f"{HOST}:{settings.temporal_port}"
+        namespace = settings.namespace
+    try:
+        async with asyncio.timeout(CONNECTED.total_seconds()):
+            return await connect(address, namespace, secret=settings.the_secret(), **given)
+    except (RuntimeError, RPCError, TimeoutError) as error:
+        how = "is it the right one?" if config else "start it with `allclear up`, or set TEMPORAL_ADDRESS"
+        logger.debug("connecting to %s", address, exc_info=error)
+        raise Refused(f"Temporal does not answer at {address}; {how}") from None
+
+
+def expose_metrics(settings: Settings) -> None:
+    """Serve the SDK's metrics, where a port is set for them; before the first client is made.
+
+    Raises:
+        Refused: The port is taken.
+    """
+    if not settings.metrics_port:
+        return
+    metrics = PrometheusConfig(
+        bind_address=f"{HOST}:{settings.metrics_port}",
+        counters_total_suffix=True,
+        unit_suffix=True,
+        durations_as_seconds=True,
+    )
+    try:
+        Runtime.set_default(Runtime(telemetry=TelemetryConfig(metrics=metrics)))
+    except ValueError as error:
+        raise Refused(f"port {settings.metrics_port} (ALLCLEAR_METRICS_PORT): {error}") from None
+
+
+def connectors(settings: Settings, store: Store, announce: Say | None = None) -> Connectors:
+    """Return what the settings configure; what nothing is configured for stays in the outbox.
+
+    Args:
+        settings: This installation's.
+        store: The record, and the outbox.
+        announce: Hears what is new in the outbox.
+
+    Raises:
+        Refused: The settings cannot work.
+    """
+    pager, messenger = OutboxPager(store, announce), OutboxMessenger(store, announce)
+    pagers: dict[str, Pager] = {"*": pager}
+    messengers: dict[str, Messenger] = {"*": messenger}
+    if settings.smtp_host:
+        mail = mailer(settings)
+        pagers["email"], messengers["email"] = SmtpPager(mail), SmtpMessenger(mail)
+    return Connectors(
+        pagers=pagers,
+        messengers=messengers,
+        inside_pager=pager,
+        inside_messenger=messenger,
+        recorder=SqlRecorder(store),
+        tickets=MarkdownTickets(store, settings.tickets),
+        deployments=deployments(settings),
+        links=partial(page_link, settings.gateway_url, settings.the_secret()),
+    )
+
+
+def mailer(settings: Settings) -> Mailer:
+    """Return the configured mail server.
+
+    Raises:
+        Refused: The sender is no mail address.
+    """
+    return Mailer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        sender=settings.smtp_sender,
+        user=settings.smtp_user,
+        password=settings.smtp_password.get_secret_value(),
+        tls=settings.smtp_tls,
+    )
+
+
+def deployments(settings: Settings) -> FileDeployments | None:
+    """Return the configured source of deployments."""
+    return FileDeployments(settings.deployments) if settings.deployments else None
+
+
+class CatalogFile:
+    """The catalogue's file: read at the start, and again whenever it changes."""
+
+    def __init__(self, path: Path, say: Say) -> None:
+        """Watch `path`, and `say` what becomes of it."""
+        self._path = path
+        self._say = say
+        self._read = self._stamp()
+
+    def load(self) -> Catalog:
+        """Make the file's catalogue, and its policy, the live ones of this process.
+
+        Raises:
+            Refused: It cannot be used; all its errors are in the text.
+        """
+        self._read = self._stamp()
+        try:
+            catalog = load_catalog(self._path)
+        except CatalogError as error:
+            raise Refused(f"{self._path} cannot be used:\n{error}") from None
+        live.use(catalog, catalog.policy)
+        return catalog
+
+    async def watch(self, client: Client) -> None:
+        """Take in every change, until cancelled; a file that cannot be used changes nothing, and is named."""
+        before = self._read
+        while True:
+            await asyncio.sleep(LOOK)
+            now = await asyncio.to_thread(self._stamp)
+            # Twice the same: nobody is in the middle of writing it.
+            if now == before != self._read:
+                await self._again(client)
+            before = now
+
+    async def _again(self, client: Client) -> None:
+        try:
+            catalog = await asyncio.to_thread(self.load)
+        except Exception as error:
+            self._say(f"THE CATALOGUE WAS NOT TAKEN, the one before stays in force: {error}")
+            return
+        self._say(f"{self._path} is in force as it is now: {counted(catalog)}")
+        try:
+            await open_detections(client, catalog)
+        except RPCError as error:
+            self._say(f"a new partition is watched from its first alarm on only: {error.message}")
+
+    def _stamp(self) -> tuple[int, ...]:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return ()
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def counted(catalog: Catalog) -> str:
+    """Return how much is in a catalogue."""
+    return f"{len(catalog.services)} services, {len(catalog.teams)} teams, {len(catalog.people)} people"
+
+
+async def open_detections(client: Client, catalog: Catalog) -> None:
+    """Let every partition be watched, and what the catalogue does not know, so that people can declare."""
+    for partition in [*catalog.partitions, UNMAPPED]:
+        await open_detection(client, partition)
+
+
+@contextlib.asynccontextmanager
+async def working(
+    client: Client, settings: Settings, store: Store, announce: Say | None = None, say: Say = logger.warning
+) -> AsyncIterator[Catalog]:
+    """Work in this block; leaving it lets what is under way end.
+
+    Args:
+        client: Whose namespace is served.
+        settings: This installation's.
+        store: The record.
+        announce: Hears what is new in the outbox.
+        say: Hears what an operator should know.
+
+    Yields:
+        The catalogue at the start; `link.catalog.live` has it as it is now.
+
+    Raises:
+        Refused: It cannot work; the text says what to mend.
+    """
+    await _check_attributes(client, say)
+    file = CatalogFile(settings.catalog, say)
+    catalog = await asyncio.to_thread(file.load)
+    parts = connectors(settings, store, announce)
+    secret = settings.the_secret()
+    await open_detections(client, catalog)
+    make = partial(make_worker, client, parts, secret=secret)
+    stop = asyncio.Event()
+    at_work = asyncio.create_task(_keep_working(make(), make, stop, say))
+    watching = asyncio.create_task(file.watch(client))
+    try:
+        yield catalog
+    finally:
+        watching.cancel()
+        stop.set()
+        await asyncio.gather(watching, at_work, return_exceptions=True)
+
+
+async def run_worker(client: Client, settings: Settings, stop: asyncio.Event) -> None:
+    """Be a worker until `stop`: for `allclear worker`, with a store of its own.
+
+    Raises:
+        Refused: It cannot work; the text says what to mend.
+        StoreError: The store cannot be brought up to date.
+    """
+    await asyncio.to_thread(upgrade, settings.store_url)
+    store = open_store(settings.store_url)
+    try:
+        async with working(client, settings, store, logger.info):
+            await stop.wait()
+    finally:
+        await store.close()
+
+
+async def _check_attributes(client: Client, say: Say) -> None:
+    try:
+        missing = await attributes.missing(client)
+    except RPCError as error:
+        if error.status not in (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED):
+            raise Refused(f"namespace {client.namespace}: {error.message}") from None
+        say(f"the search attributes cannot be checked here ({error.message}); without them nothing works")
+        return
+    if missing:
+        commands = attributes.how_to_add(missing, client.namespace)
+        raise Refused(f"namespace {client.namespace} lacks search attributes; add them:\n{commands}")
+
+
+async def _keep_working(worker: Worker, make: Callable[[], Worker], stop: asyncio.Event, say: Say) -> None:
+    """Run a worker, and another when it ends by itself: it waits for a lost Temporal for a minute only."""
+    pause = 1.0
+    while not stop.is_set():
+        running = asyncio.create_task(worker.run())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not running.done():
+            await worker.shutdown()
+        try:
+            await running
+        except Exception as error:
+            say(f"the worker ended by itself ({type(error).__name__}: {error}); starting another one")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+            worker = make()

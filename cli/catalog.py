@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from cli import here
 from cli.explain import Story, Wake, explain
@@ -17,8 +19,6 @@ from model.catalog import GLOBAL, Catalog, Finding, check
 from model.policy import did_you_mean
 from model.text import Refused
 from model.times import ago, iso, parse_moment
-from rich.console import Console
-from rich.text import Text
 from worker.files import read_yaml
 from worker.run import counted
 

@@ -13,9 +13,9 @@ from cli.talk import As, Json, show
 from link.starting import open_detection, signal_detection
 from model import messages
 from model.catalog import GLOBAL, UNMAPPED, Catalog
-from model.detection import Detection
 from model.incident import alarm_key
 from model.messages import Answer, Message
+from model.partition import Detection
 from model.plan import facts_for
 from model.policy import did_you_mean
 
@@ -42,7 +42,9 @@ def add(app: typer.Typer, incident: typer.Typer) -> None:
     silence = fields.command(messages.Silence, _silence, {**place, **fields.words(messages.Silence)}, human)
     app.command("silence", rich_help_panel=_PANEL, epilog=_SILENCE_EXAMPLE)(silence)
     app.command("detection", rich_help_panel="Look", epilog="Example: allclear detection --json")(_detection)
-    declare = fields.command(messages.Declare, _declare, fields.words(messages.Declare), {**human, "test": (_Test, False)})
+    declare = fields.command(
+        messages.Declare, _declare, fields.words(messages.Declare), {**human, "test": (_Test, False)}
+    )
     declared = fields.example("allclear incident declare", messages.Declare)
     incident.command("declare", epilog=f"Example: {declared}")(declare)
 
@@ -123,7 +125,8 @@ async def _where_it_went(client: Client, partition: str, payload: dict[str, Any]
 
 async def _snapshot(client: Client, detection: str) -> Detection:
     handle = client.get_workflow_handle(detection)
-    return await handle.query("snapshot", result_type=Detection, rpc_timeout=find.ANSWER_WITHIN)
+    found: Detection = await handle.query("snapshot", result_type=Detection, rpc_timeout=find.ANSWER_WITHIN)
+    return found
 
 
 def _service(catalog: Catalog, typed: str) -> str:
@@ -219,5 +222,3 @@ def _show(state: Detection) -> None:
     unreadable = [(f"{it.at:%b %d %H:%M}", it.name, it.why, it.payload) for it in state.unreadable]
     if unreadable:
         table(out, ("unreadable", "message", "why", "what came"), unreadable, indent=2)
-
-

@@ -195,9 +195,7 @@ def read(message: type[Message], typed: dict[str, Any], now: Callable[[], dateti
     """
     moment = now or (lambda: datetime.now(UTC))
     payload = {
-        name: _when(message, name, value, moment)
-        for name, value in typed.items()
-        if value not in (None, "", [], False)
+        name: _when(message, name, value, moment) for name, value in typed.items() if value not in (None, "", [], False)
     }
     try:
         message.model_validate(payload)

@@ -10,8 +10,9 @@ from temporalio.service import RPCError
 
 from cli.say import UNUSABLE, Stop
 from link.starting import DETECTION
-from model.detection import LETTERS, Known
 from model.incident import Incident, Phase
+from model.partition import Known
+from model.routing import LETTERS
 
 ANSWER_WITHIN = timedelta(seconds=5)
 """How long a process may take to answer a question about itself."""
@@ -44,7 +45,8 @@ async def partitions(client: Client) -> list[str]:
 async def _told(client: Client, detection: str) -> list[Known]:
     handle = client.get_workflow_handle(detection)
     try:
-        return await handle.query("open_incidents", result_type=list[Known], rpc_timeout=ANSWER_WITHIN)
+        known: list[Known] = await handle.query("open_incidents", result_type=list[Known], rpc_timeout=ANSWER_WITHIN)
+        return known
     except RPCError:
         return []  # without a worker, what is listed must do
 
@@ -58,7 +60,8 @@ async def snapshot(client: Client, incident: str) -> Incident:
     """
     handle = client.get_workflow_handle(incident)
     try:
-        return await handle.query("snapshot", result_type=Incident, rpc_timeout=ANSWER_WITHIN)
+        found: Incident = await handle.query("snapshot", result_type=Incident, rpc_timeout=ANSWER_WITHIN)
+        return found
     except RPCError as error:
         if error.status.name == "NOT_FOUND":
             raise Stop(f"Temporal does not know {incident}; `allclear incident list --all` lists them") from None

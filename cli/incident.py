@@ -2,12 +2,11 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 from rich.markdown import Markdown
 from temporalio.client import Client, WorkflowExecution
-from temporalio.common import SearchAttributeKey
 
 from cli import find, here, talk
 from cli.say import as_json, console, line, table
@@ -22,7 +21,6 @@ MOST = 500
 
 _ALL = Annotated[bool, typer.Option("--all", help="Those that are over, too.")]
 _ID = Annotated[str, typer.Argument(metavar="ID", help="The incident's id, or its last four characters.")]
-V = TypeVar("V")
 
 
 def add(app: typer.Typer) -> typer.Typer:
@@ -82,19 +80,15 @@ async def _rows(client: Client, *, every: bool) -> list[dict[str, Any]]:
 
 
 def _row(it: WorkflowExecution) -> dict[str, Any]:
-    def value(key: SearchAttributeKey[V], otherwise: V) -> V:
-        found = it.typed_search_attributes.get(key)
-        return otherwise if found is None else found
-
-    opened = value(attributes.OPENED_AT, it.start_time)
+    known = it.typed_search_attributes
     return {
         "id": it.id,
-        "severity": int(value(attributes.SEVERITY, "3")),
-        "phase": value(attributes.PHASE, Phase.DETECT.value),
-        "opened_at": iso(opened),
-        "services": list(value(attributes.SERVICES, [])),
-        "regions": list(value(attributes.REGIONS, [])),
-        "awaiting": list(value(attributes.AWAITING, [])),
+        "severity": int(known.get(attributes.SEVERITY) or 3),
+        "phase": known.get(attributes.PHASE) or Phase.DETECT.value,
+        "opened_at": iso(known.get(attributes.OPENED_AT) or it.start_time),
+        "services": list(known.get(attributes.SERVICES) or []),
+        "regions": list(known.get(attributes.REGIONS) or []),
+        "awaiting": list(known.get(attributes.AWAITING) or []),
     }
 
 
@@ -133,5 +127,3 @@ def _show(incident: _ID, json: Json = False) -> int:
     if ticket.exists():
         line(out, f"\nThe whole ticket: {ticket}", "note")
     return 0
-
-

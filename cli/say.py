@@ -21,7 +21,7 @@ _THEME = Theme(
 )
 
 
-class Stop(Exception):  # noqa: N818  said to a person as it is
+class Stop(Exception):
     """Ends a command with a sentence for whoever typed it."""
 
     def __init__(self, text: str, code: int = FAILED) -> None:
@@ -86,9 +86,7 @@ def table(out: Console, heads: Sequence[str], rows: Sequence[Sequence[Cell]], in
 
 def _wrapped(out: Console, heads: Sequence[str], rows: Sequence[Sequence[Cell]], indent: int) -> None:
     # Names and times stay whole; the last column, which holds words, is what wraps.
-    grid = Table(
-        box=box.SIMPLE_HEAD if any(heads) else None, show_header=any(heads), show_edge=False, pad_edge=False
-    )
+    grid = Table(box=box.SIMPLE_HEAD if any(heads) else None, show_header=any(heads), show_edge=False, pad_edge=False)
     for number, head in enumerate(heads):
         grid.add_column(Text(head, style="note"), overflow="fold", no_wrap=number < len(heads) - 1)
     for row in rows:

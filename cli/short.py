@@ -15,7 +15,9 @@ def add(app: typer.Typer) -> None:
     """Add `ack`, `in`, `note` and `approve`."""
     app.command("ack", rich_help_panel=_PANEL, epilog="Example: allclear ack")(_ack)
     app.command("in", rich_help_panel=_PANEL, epilog="Example: allclear in 7F3A")(_in)
-    app.command("note", rich_help_panel=_PANEL, epilog='Example: allclear note "503 from host 17 only" --kind error')(_note)
+    app.command("note", rich_help_panel=_PANEL, epilog='Example: allclear note "503 from host 17 only" --kind error')(
+        _note
+    )
     app.command("approve", rich_help_panel=_PANEL, epilog="Example: allclear approve --proposal 2")(_approve)
 
 
@@ -52,7 +54,9 @@ def _approve(
     proposal: Annotated[
         int | None, typer.Option("--proposal", metavar="N", help="Which proposal, if several wait.")
     ] = None,
-    reason: Annotated[str | None, typer.Option("--reason", metavar="REASON", help="Why, in words for the ticket.")] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="REASON", help="Why, in words for the ticket.")
+    ] = None,
     by: As = None,
     json: Json = False,
 ) -> int:

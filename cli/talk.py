@@ -11,7 +11,9 @@ from model import messages
 from model.drill import TO_DETECTION
 from model.messages import Answer, Message
 
-As = Annotated[str | None, typer.Option("--as", metavar="PERSON", help="Who you are, if not ALLCLEAR_USER or your login.")]
+As = Annotated[
+    str | None, typer.Option("--as", metavar="PERSON", help="Who you are, if not ALLCLEAR_USER or your login.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 Which = Annotated[
     str | None, typer.Argument(metavar="[ID]", help="The incident, if several are open: its last four characters.")

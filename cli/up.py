@@ -53,7 +53,7 @@ async def up(settings: Settings, console: Console) -> int:
                     await _welcome(screen, running)
                     await _unless(stop, running.keep(screen))
                 screen.line("Stopping; what is open goes on at the next start.")
-    except (Refused, StoreError) as error:
+    except (Refused, StoreError, OSError) as error:
         screen.line(f"[bold red]allclear up:[/] {escape(str(error))}")
         return 1
     return 0

@@ -14,13 +14,14 @@ from gateway.door import Door
 from gateway.gauges import Gauges
 from gateway.openapi import PROBLEMS
 from gateway.problems import RETRY_AFTER, Problem
-from model.course import record_of
 from store import Store, Summary
 
 HEALTHY_WITHIN = timedelta(seconds=2)
 """In which Temporal has to answer."""
 MOST = 1000
 """Incidents in one list."""
+NOT_TOLD = {"timeline", "plan", "policy", "owed", "answers"}
+"""Of an incident's state: how people are reached, what only its workflow needs, and lines that have their own place."""
 
 
 class Incidents(BaseModel):
@@ -49,7 +50,10 @@ def api_routes(door: Door, store: Store, gauges: Gauges) -> APIRouter:
         if found is None:
             raise Problem(404, f"the record has no incident {incident_id}")
         lines = await store.timeline(incident_id)
-        return {**record_of(found).incident, "timeline": [line.model_dump(mode="json") for line in lines]}
+        return {
+            **found.model_dump(mode="json", exclude=NOT_TOLD),
+            "timeline": [line.model_dump(mode="json") for line in lines],
+        }
 
     @routes.get("/metrics", tags=["operation"])
     async def metrics() -> Response:
@@ -92,7 +96,5 @@ async def _the_one(store: Store, name: str) -> str:
         hint = "give its id, or four or more of its last characters"
         raise Problem(404, f"the record has no incident '{name}': {hint}")
     if len(found) > 1:
-        raise Problem(
-            409, f"'{name}' may be any of {', '.join(found[:10])}: give more of its last characters"
-        )
+        raise Problem(409, f"'{name}' may be any of {', '.join(found[:10])}: give more of its last characters")
     return found[0]

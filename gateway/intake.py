@@ -49,9 +49,7 @@ class Intake:
             raise Problem(503, text, headers=RETRY_AFTER, **said)
         if batch.faults:
             total = len(batch.messages) + batch.refused
-            raise Problem(
-                422, f"{batch.refused} of {total} could not be read; the others are accepted", **said
-            )
+            raise Problem(422, f"{batch.refused} of {total} could not be read; the others are accepted", **said)
         gauges.seconds.labels(source).observe(time.monotonic() - began)
         return JSONResponse(said, 202)
 

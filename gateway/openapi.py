@@ -82,9 +82,7 @@ def body(message: type[Message], plural: str) -> dict[str, Any]:
     return {
         "requestBody": {
             "required": True,
-            "content": {
-                "application/json": {"schema": {"anyOf": [one, many, wrapped]}, "examples": examples}
-            },
+            "content": {"application/json": {"schema": {"anyOf": [one, many, wrapped]}, "examples": examples}},
         }
     }
 

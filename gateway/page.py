@@ -11,7 +11,8 @@ from typing import Any, Final
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from model.incident import Engagement, Entry, Incident, Phase
+from model.incident import Engagement, Incident, Phase
+from model.matter import Entry
 from model.times import ago, find_zone
 
 LINES: Final = 12

@@ -57,9 +57,7 @@ class Phone:
         """
         return unsign(self._secret, token, incident)
 
-    async def page(
-        self, incident: str, reader: Reader, said: Said | None = None, status: int = 200
-    ) -> HTMLResponse:
+    async def page(self, incident: str, reader: Reader, said: Said | None = None, status: int = 200) -> HTMLResponse:
         """Return the page of an incident."""
         try:
             seen = await self._look(incident)
@@ -138,9 +136,7 @@ def phone_routes(phone: Phone) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/i/{incident}")
-    async def look(
-        incident: str, t: Annotated[str, Query()] = "", m: Annotated[str, Query()] = ""
-    ) -> HTMLResponse:
+    async def look(incident: str, t: Annotated[str, Query()] = "", m: Annotated[str, Query()] = "") -> HTMLResponse:
         incident = incident.upper()
         try:
             person = phone.person(incident, t)
@@ -166,9 +162,7 @@ def phone_routes(phone: Phone) -> APIRouter:
             said = await phone.act(incident, person, act, text, nonce)
         except Unreachable:
             # Not a redirect: the text stays in its field, and reloading sends the same once more.
-            told = Said(
-                False, "Nobody answered, so this may not have arrived. Send it again: it counts once."
-            )
+            told = Said(False, "Nobody answered, so this may not have arrived. Send it again: it counts once.")
             return await phone.page(incident, Reader(person, t, nonce, act, text), told, 503)
         where = "?" + urlencode({"t": t, "m": phone.remember(incident, said)})
         return RedirectResponse(where, 303, headers=HEADERS)

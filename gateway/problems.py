@@ -27,9 +27,7 @@ class Problem(Exception):
         more: Further fields beside `error`.
     """
 
-    def __init__(
-        self, status: int, text: str, *, headers: Mapping[str, str] | None = None, **more: Any
-    ) -> None:
+    def __init__(self, status: int, text: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> None:
         super().__init__(text)
         self.status, self.text = status, text
         self.headers, self.more = headers, more

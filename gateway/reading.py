@@ -61,17 +61,13 @@ def read_items(message: type[M], items: Iterable[Any], names: Mapping[str, str] 
         if isinstance(item, Fault):
             batch.faults.append(item)
         elif not isinstance(item, dict):
-            batch.faults.append(
-                Fault(index, "", f"should be an object, for example {message.example_json()}")
-            )
+            batch.faults.append(Fault(index, "", f"should be an object, for example {message.example_json()}"))
         else:
             _read(batch, message, index, item, names or {})
     return batch
 
 
-def _read(
-    batch: Batch[M], message: type[M], index: int, item: dict[str, Any], names: Mapping[str, str]
-) -> None:
+def _read(batch: Batch[M], message: type[M], index: int, item: dict[str, Any], names: Mapping[str, str]) -> None:
     unknown = sorted(cut(clean(key), 100) for key in item if key not in message.model_fields)
     known = {key: value for key, value in item.items() if key in message.model_fields}
     try:

@@ -5,16 +5,8 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel
 
 from model import engagement, impact, moves, phases
-from model.incident import (
-    AlarmFact,
-    Engagement,
-    Incident,
-    Phase,
-    ReportFact,
-    Responder,
-    Statement,
-    unique,
-)
+from model.incident import AlarmFact, Engagement, Incident, Phase, ReportFact, Responder, Statement
+from model.matter import unique
 from model.plan import Plan
 
 HANDOVER_WITHIN = timedelta(seconds=10)

@@ -2,14 +2,9 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel
-
 from model import absorption, engagement, escalation, phases, ticket
-from model.effects import Lookup, Outcome, Page, PlanRequest, Tell, backoff, failed, next_retry
-from model.incident import Entry, Incident, Phase, Sent
-
-RECORD_BATCH = 100
-"""Timeline entries written to the record in one go."""
+from model.effects import Lookup, Outcome, Page, PlanRequest, Tell, failed, next_retry
+from model.incident import Incident, Phase, Sent
 
 
 def advance(incident: Incident, now: datetime) -> datetime | None:
@@ -25,11 +20,6 @@ def advance(incident: Incident, now: datetime) -> datetime | None:
     incident.trim()
     due = [course, called, next_retry(incident.owed), incident.record_retry_at]
     return min((at for at in due if at and at > now), default=None)
-
-
-def finished(incident: Incident) -> bool:
-    """Whether nothing can come any more, and everything is done and written down."""
-    return incident.ended and not incident.owed and not incident.unrecorded and not incident.ticket_error
 
 
 def end_absorbed(incident: Incident) -> None:
@@ -79,43 +69,3 @@ def _planned(incident: Incident, order: PlanRequest, outcome: Outcome, now: date
             incident.say("refused", f"engage {team}: the catalogue has no such team", now=now, by=order.by)
     if order.suspects:
         phases.call_suspects(incident, now)
-
-
-class Record(BaseModel):
-    """What the durable record gets: the incident as it stands, and the lines it lacks."""
-
-    incident: dict[str, object]
-    entries: list[Entry]
-
-
-def to_record(incident: Incident, now: datetime) -> bool:
-    """Whether lines or the ticket wait, and the record may be tried: pages go first (design §6.1)."""
-    if incident.record_retry_at and incident.record_retry_at > now:
-        return False
-    if not incident.unrecorded and not incident.ticket_error:
-        return False
-    return len(incident.unrecorded) >= RECORD_BATCH or not any(
-        isinstance(owed.order, Page) and owed.tries == 0 for owed in incident.owed.values()
-    )
-
-
-def record_of(incident: Incident) -> Record:
-    """Return the next batch for the record."""
-    whole = incident.model_dump(
-        mode="json",
-        exclude={"timeline", "owed", "answers", "plan", "policy", "record_retry_at", "record_error"},
-    )
-    return Record(incident=whole, entries=incident.unrecorded[:RECORD_BATCH])
-
-
-def record_ended(incident: Incident, batch: Record, outcome: Outcome, now: datetime) -> None:
-    """Take in how writing went. A ticket that failed behind a good record is a reason with a good outcome."""
-    if outcome.ok and batch.entries:
-        incident.recorded = max(incident.recorded, batch.entries[-1].seq)
-    incident.record_error = "" if outcome.ok else outcome.reason
-    incident.ticket_error = outcome.reason if outcome.ok else incident.ticket_error
-    if incident.record_error or incident.ticket_error:
-        incident.record_tries += 1
-        incident.record_retry_at = now + backoff(incident.policy, incident.record_tries)
-    else:
-        incident.record_tries, incident.record_retry_at = 0, None

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
 from model.effects import Deployment
-from model.incident import Entry, Incident, Paged, Responder
+from model.incident import Incident, Paged, Responder
+from model.matter import Entry
 from model.times import Duration, Moment, iso
 
 TO_DETECTION = {"alarm": "signal", "report": "signal", "declare": "update", "silence": "update"}

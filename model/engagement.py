@@ -3,15 +3,8 @@
 from datetime import datetime
 
 from model.effects import Page, Recipient, Tell
-from model.incident import (
-    CALL_LEADERS,
-    AlarmFact,
-    Engagement,
-    Incident,
-    Paged,
-    Responder,
-    unique,
-)
+from model.incident import CALL_LEADERS, AlarmFact, Engagement, Incident, Paged, Responder
+from model.matter import unique
 from model.plan import PlannedPerson
 
 NIGHT = 4

@@ -11,13 +11,8 @@ from typing import Literal
 
 from model import engagement
 from model.effects import backoff
-from model.incident import (
-    BEFORE_CLOSE,
-    CALL_LEADERS,
-    Engagement,
-    Incident,
-    unique,
-)
+from model.incident import BEFORE_CLOSE, CALL_LEADERS, Engagement, Incident
+from model.matter import unique
 from model.times import ago, next_working_morning
 
 SHOUT_MOST = timedelta(days=1)

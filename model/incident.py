@@ -1,26 +1,15 @@
 """The incident: its facts, its words, and what it owes. Rules over it live in one file per phase."""
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
-from model.effects import Order, Owed
-from model.messages import Answer, Message
-from model.plan import Plan, PlannedPerson
-from model.policy import Policy
-from model.text import Refused, cut
+from model.matter import SYSTEM, Matter, unique
 
-TIMELINE_KEPT = 200
-"""Timeline entries an incident carries; older ones leave once the record has them (design §2)."""
-ANSWERS_KEPT = 500
-"""First answers kept per sender's key, so that a repeated message changes nothing."""
 CALL_LEADERS = "call-leaders"
 """The engagement row of people beyond the teams (design §4)."""
-SYSTEM = "allclear"
-"""Who speaks when the system does."""
 
 
 class Phase(StrEnum):
@@ -39,28 +28,6 @@ class Phase(StrEnum):
 
 BEFORE_CLOSE = (Phase.DETECT, Phase.ENGAGE, Phase.COORDINATE, Phase.MITIGATE, Phase.VERIFY)
 """Phases in which an alarm joins the event and people are paged."""
-
-What = Literal[
-    "opened", "promoted", "absorbed", "joined_by_alarm", "alarm", "reported", "engaged", "called_back",
-    "paged",
-    "acknowledged", "joined", "exhausted", "fallback", "nobody_on_call", "paging_stopped", "released",
-    "stood_down",
-    "statement", "observed", "lead", "severity", "made_big", "told", "refused", "tenet_broken", "phase",
-    "verified", "verification_failed", "reopened", "closed", "all_clear", "unreadable", "unmapped",
-]  # fmt: skip
-"""The closed vocabulary of a timeline's entries."""
-
-
-class Entry(BaseModel):
-    """One line of the ticket."""
-
-    seq: int
-    at: datetime
-    what: What
-    by: str
-    text: str
-    claimed: bool = False
-    link: str = ""
 
 
 class AlarmFact(BaseModel):
@@ -202,17 +169,10 @@ class Improvement(BaseModel):
     text: str
 
 
-class Incident(BaseModel):
+class Incident(Matter):
     """Everything an incident knows; the only argument of its workflow."""
 
-    model_config = ConfigDict(extra="ignore")
-
-    schema_version: int = 1
-    clock_shift: timedelta = timedelta()
-    id: str
     detection: str = ""
-    test: bool = False
-    title: str = ""
     kind: Literal["single_service", "multi_service"] = "single_service"
     big_since: datetime | None = None
     severity: int = 3
@@ -234,8 +194,6 @@ class Incident(BaseModel):
     alarms: dict[str, AlarmFact] = {}
     services: list[str] = []
     regions: list[str] = []
-    plan: Plan = Field(default_factory=Plan)
-    policy: Policy = Field(default_factory=Policy)
     leader: str = ""
     engagements: dict[str, Engagement] = {}
     people: dict[str, Responder] = {}
@@ -245,53 +203,11 @@ class Incident(BaseModel):
     notes: list[Improvement] = []
     suspicion: str = ""
     broken_tenets: list[str] = []
-    refused: list[str] = []
-    timeline: list[Entry] = []
-    next_seq: int = 1
-    recorded: int = 0
-    record_tries: int = 0
-    record_retry_at: datetime | None = None
-    record_error: str = ""
-    ticket_error: str = ""
-    owed: dict[str, Owed] = {}
-    next_order: int = 1
-    answers: dict[str, Answer] = {}
-    handled: int = 0
-    ended: bool = False
-
-    def say(
-        self, what: What, text: str, *, now: datetime, by: str = SYSTEM, claimed: bool = False, link: str = ""
-    ) -> None:
-        """Add a line to the timeline."""
-        self.timeline.append(
-            Entry(seq=self.next_seq, at=now, what=what, by=by, text=cut(text), claimed=claimed, link=link)
-        )
-        self.next_seq += 1
-
-    def owe(self, order: Order, *, now: datetime, key: str = "") -> str:
-        """Owe an effect under a deterministic key; owing it twice is owing it once.
-
-        Returns:
-            The key, `{incident}/{step}` (design §6.2).
-        """
-        if not key:
-            key = f"{self.id}/{order.lane}/{self.next_order}"
-            self.next_order += 1
-        self.owed.setdefault(key, Owed(order=order, since=now))
-        return key
-
-    def trim(self) -> None:
-        """Let old entries go that the record has, and old answers."""
-        spare = len(self.timeline) - TIMELINE_KEPT
-        if spare > 0:
-            self.timeline = [entry for n, entry in enumerate(self.timeline) if n >= spare or entry.seq > self.recorded]
-        while len(self.answers) > ANSWERS_KEPT:
-            self.answers.pop(next(iter(self.answers)))
 
     @property
-    def unrecorded(self) -> list[Entry]:
-        """Entries the record does not have yet."""
-        return [entry for entry in self.timeline if entry.seq > self.recorded]
+    def gone_to(self) -> str:
+        """Return the incident this one became part of."""
+        return self.absorbed_into
 
     @property
     def in_alarm(self) -> list[AlarmFact]:
@@ -307,65 +223,3 @@ class Incident(BaseModel):
     def big(self) -> bool:
         """Whether this is a full response."""
         return self.kind == "multi_service"
-
-
-class Act:
-    """A person's message on its way into an incident: who speaks, and with what right.
-
-    A rule takes the act, refuses by raising `Refused` before anything changed, and returns what to do.
-    """
-
-    def __init__(self, incident: Incident, message: Message, now: datetime) -> None:
-        if incident.phase == Phase.ABSORBED:
-            raise Refused(f"this is now {incident.absorbed_into}: send it there")
-        self.incident = incident
-        self.message = message
-        self.now = now
-        self.at = min(message.at, now) if message.at else now
-        self.person = sender(incident, message)
-
-    @property
-    def by(self) -> str:
-        """The sender's id."""
-        return self.person.id
-
-    @property
-    def claimed(self) -> bool:
-        """Whether the sender's name was only typed."""
-        return not self.message.proven
-
-    def say(self, what: What, text: str, link: str = "") -> None:
-        """Add a line in the sender's name, at the time the fact was so."""
-        self.incident.say(what, text, now=self.at, by=self.by, claimed=self.claimed, link=link)
-
-    def answer(self, text: str) -> Answer:
-        """Return what the sender hears."""
-        return Answer(incident=self.incident.id, at=self.now, text=text)
-
-
-def sender(incident: Incident, message: Message) -> PlannedPerson:
-    """Return who sent a message.
-
-    Raises:
-        Refused: Nobody said who they are, or the name is nobody's in this incident.
-    """
-    if not message.by:
-        raise Refused(f"say who you are, for example {message.example_json()}")
-    person = incident.plan.person(message.by)
-    if person is None:
-        known = ", ".join(sorted(incident.plan.people))
-        raise Refused(
-            f"'{message.by}' is not on call for, manager of or called into {incident.id}; "
-            f"known here by id or e-mail: {known}. Somebody of them can `engage` another team"
-        )
-    return person
-
-
-def unique(names: Iterable[str]) -> list[str]:
-    """Return the names, each once, in their order."""
-    return list(dict.fromkeys(name for name in names if name))
-
-
-def snapshot(incident: Incident) -> dict[str, Any]:
-    """Return the whole state as JSON."""
-    return incident.model_dump(mode="json")

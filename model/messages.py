@@ -31,6 +31,7 @@ class Message(BaseModel):
     description: ClassVar[str] = ""
     example: ClassVar[dict[str, Any]] = {}
     main: ClassVar[str] = "text"
+    decides: ClassVar[bool] = False
 
     by: Name = ""
     key: Name = ""
@@ -60,6 +61,11 @@ class Message(BaseModel):
         if isinstance(data, dict):
             return {k: v for k, v in data.items() if v is not None}
         return data
+
+    @classmethod
+    def update_name(cls) -> str:
+        """Return the message's name as people send it: `StateImpact` is `state_impact`."""
+        return "".join("_" + c.lower() if c.isupper() else c for c in cls.__name__).lstrip("_")
 
     @classmethod
     def example_json(cls) -> str:
@@ -235,6 +241,7 @@ class Silence(Message):
 class Engage(Message):
     """Call any team, support or incident response into the incident (E1)."""
 
+    decides = True
     description = "Call a team into this incident."
     example = {"by": "ana", "team": "network", "reason": "packets are lost between hosts"}
     main = "reason"
@@ -246,6 +253,7 @@ class Engage(Message):
 class Release(Message):
     """A team is not needed: on standby, with the evidence (E4)."""
 
+    decides = True
     description = (
         "Put a team on standby, with the evidence why it is not them; a later alarm of theirs calls them back."
     )
@@ -325,6 +333,7 @@ class Note(Message):
 class Lead(Message):
     """The lead is taken or handed over, in words (C11)."""
 
+    decides = True
     description = "Take the lead, or hand it over in words (who, when, open decisions)."
     example = {
         "by": "kim",
@@ -340,6 +349,7 @@ class Lead(Message):
 class MakeBig(Message):
     """A single-service event becomes a full response (E1, E2)."""
 
+    decides = True
     description = "Make this a full response: incident response, support and the usual suspects are called."
     example = {"by": "ana", "reason": "two more services look wrong"}
     main = "reason"
@@ -350,6 +360,7 @@ class MakeBig(Message):
 class SetSeverity(Message):
     """A person corrects the severity, with a reason."""
 
+    decides = True
     description = "Set the severity, 1 (worst) to 5, with a reason."
     example = {"by": "ana", "severity": 3, "reason": "one internal job, no customer"}
     main = "reason"
@@ -361,6 +372,7 @@ class SetSeverity(Message):
 class StandDown(Message):
     """A team (or everybody) goes off duty (X4)."""
 
+    decides = True
     description = "Send a team off duty; without a team everybody, once the alarms are clear."
     example = {"by": "kim", "team": "network", "reason": "mitigated, thank you"}
     main = "reason"
@@ -372,6 +384,7 @@ class StandDown(Message):
 class Close(Message):
     """Leave the incident: by the light way with a reason (X0), or after closing."""
 
+    decides = True
     description = "Close the incident; the light way out of a small event gives its reason."
     example = {"by": "ana", "reason": "false_alarm"}
     main = "reason"
@@ -383,6 +396,7 @@ class Close(Message):
 class Reopen(Message):
     """It was not over."""
 
+    decides = True
     description = "Go back to mitigating: it is not over."
     example = {"by": "ana", "reason": "errors are back on two hosts"}
     main = "reason"

@@ -1,7 +1,8 @@
 """Who may do what: one table (design §5)."""
 
 from model.engagement import members, teams_of
-from model.incident import CALL_LEADERS, Act, Incident, unique
+from model.incident import CALL_LEADERS, Incident
+from model.matter import Act, unique
 from model.plan import PlannedPerson
 from model.text import Refused
 
@@ -52,16 +53,16 @@ def standing(incident: Incident, person: PlannedPerson, team: str = "") -> set[s
     return held
 
 
-def require(act: Act, message: str, team: str = "") -> None:
+def require(act: Act[Incident], message: str, team: str = "") -> None:
     """Let the act pass if its sender may do it.
 
     Raises:
         Refused: They may not; the text names who may.
     """
     allowed = TABLE[message]
-    if standing(act.incident, act.person, team) & set(allowed):
+    if standing(act.matter, act.person, team) & set(allowed):
         return
-    who = ", ".join(f"{role}{_named(act.incident, role, team)}" for role in allowed)
+    who = ", ".join(f"{role}{_named(act.matter, role, team)}" for role in allowed)
     subject = f" for {team}" if team else ""
     raise Refused(f"{act.by} may not {message}{subject}; this may: {who}")
 

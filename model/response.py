@@ -8,7 +8,8 @@ from datetime import datetime
 
 from model import engagement, messages
 from model.effects import PlanRequest
-from model.incident import BEFORE_CLOSE, CALL_LEADERS, Act, Engagement, Incident, Phase, Responder
+from model.incident import BEFORE_CLOSE, CALL_LEADERS, Engagement, Incident, Phase, Responder
+from model.matter import Act
 from model.messages import Answer
 from model.moves import notify_detection, restart_clocks
 from model.permissions import require
@@ -40,13 +41,13 @@ def still_open(incident: Incident) -> None:
         raise Refused(f"{incident.id} is closed ({incident.phase}); `reopen` it with a reason if it is not over")
 
 
-def the_team(act: Act, given: str) -> str:
+def the_team(act: Act[Incident], given: str) -> str:
     """Return the team a message is about: the one given, else the sender's engaged one, else the only one waiting.
 
     Raises:
         Refused: The team is not engaged, or it cannot be told which one is meant.
     """
-    incident = act.incident
+    incident = act.matter
     if given:
         return engaged(incident, given).team
     own = engagement.teams_of(incident, act.person)
@@ -58,27 +59,6 @@ def the_team(act: Act, given: str) -> str:
     if len(waiting) == 1:
         return waiting[0]
     raise Refused(f"say for which team: {', '.join(incident.engagements) or 'none is engaged yet'}")
-
-
-DECIDING = (
-    messages.Close,
-    messages.MakeBig,
-    messages.SetSeverity,
-    messages.StandDown,
-    messages.Lead,
-    messages.Release,
-    messages.Engage,
-    messages.Reopen,
-)
-"""Messages that decide something: a claimed sender hears of them (design §3)."""
-
-
-def echo(act: Act, answer: Answer) -> None:
-    """Tell the person in whose name something was decided, when the name was only typed."""
-    if act.claimed and isinstance(act.message, DECIDING):
-        teams = engagement.teams_of(act.incident, act.person) or act.person.teams[:1]
-        text = f"{act.incident.id}, in your name: {answer.text}. If this was not you, tell incident response."
-        engagement.tell(act.incident, teams, text, act.now, people=[act.by])
 
 
 def engaged(incident: Incident, team: str) -> Engagement:
@@ -94,11 +74,11 @@ def engaged(incident: Incident, team: str) -> Engagement:
     raise Refused(f"{team} is not engaged in {incident.id}; engaged are: {listed}. `engage` calls another team")
 
 
-def acknowledge(act: Act) -> Commit:
+def acknowledge(act: Act[Incident]) -> Commit:
     """Take the page: one acknowledgement covers the person's teams (E6)."""
     message = act.message
     assert isinstance(message, messages.Acknowledge)
-    still_open(act.incident)
+    still_open(act.matter)
     team = the_team(act, message.team)
     require(act, "acknowledge", team)
 
@@ -109,13 +89,13 @@ def acknowledge(act: Act) -> Commit:
     return commit
 
 
-def here(act: Act, team: str = "") -> list[str]:
+def here(act: Act[Incident], team: str = "") -> list[str]:
     """Count the sender as there, for the team and for every engaged team of theirs.
 
     Returns:
         The teams that had been waiting for somebody.
     """
-    incident, now = act.incident, act.now
+    incident, now = act.matter, act.now
     responder = incident.people.setdefault(act.by, Responder())
     if responder.off_at:
         responder.off_at = responder.joined_at = responder.acknowledged_at = None
@@ -136,51 +116,51 @@ def here(act: Act, team: str = "") -> list[str]:
     return covered
 
 
-def joined(act: Act, team: str = "") -> None:
+def joined(act: Act[Incident], team: str = "") -> None:
     """Count any act of a person as joining (design §5)."""
     here(act, team)
-    responder = act.incident.people[act.by]
+    responder = act.matter.people[act.by]
     if responder.joined_at is None:
         responder.joined_at = act.now
-        teams = engagement.teams_of(act.incident, act.person)
-        for name in teams or ([team] if team in act.incident.engagements else []):
-            row = act.incident.engagements[name]
+        teams = engagement.teams_of(act.matter, act.person)
+        for name in teams or ([team] if team in act.matter.engagements else []):
+            row = act.matter.engagements[name]
             row.joined_at = row.joined_at or act.now
         act.say("joined", f"for {', '.join(teams) or team}" if teams or team else "joined")
 
 
-def join(act: Act) -> Commit:
+def join(act: Act[Incident]) -> Commit:
     """Be on the call."""
     message = act.message
     assert isinstance(message, messages.Join)
-    still_open(act.incident)
+    still_open(act.matter)
     team = the_team(act, message.team)
     require(act, "join", team)
 
     def commit() -> Answer:
         joined(act, team)
-        lead = act.incident.leader or "nobody leads yet"
+        lead = act.matter.leader or "nobody leads yet"
         return act.answer(f"you are in for {team}; lead: {lead}")
 
     return commit
 
 
-def engage(act: Act) -> Commit:
+def engage(act: Act[Incident]) -> Commit:
     """Call a team in; whether the catalogue knows it, the catalogue is asked next."""
     message = act.message
     assert isinstance(message, messages.Engage)
-    still_open(act.incident)
+    still_open(act.matter)
     require(act, "engage")
-    row = act.incident.engagements.get(message.team)
+    row = act.matter.engagements.get(message.team)
     if row and not row.released_at and not row.asleep:
         raise Refused(f"{message.team} is engaged since {row.called_at:%H:%M} UTC ({row.reason})")
 
     def commit() -> Answer:
         joined(act)
-        if message.team in act.incident.plan.teams:
-            engagement.call(act.incident, message.team, message.reason, now=act.now, by=act.by)
+        if message.team in act.matter.plan.teams:
+            engagement.call(act.matter, message.team, message.reason, now=act.now, by=act.by)
         else:
-            ask_catalogue(act.incident, message.team, message.reason, act.by, act.now)
+            ask_catalogue(act.matter, message.team, message.reason, act.by, act.now)
         return act.answer(f"{message.team} is called: {message.reason}")
 
     return commit
@@ -191,86 +171,84 @@ def ask_catalogue(incident: Incident, team: str, reason: str, by: str, now: date
     incident.owe(PlanRequest(teams=[team], reason=reason, by=by, at=now), now=now)
 
 
-def release(act: Act) -> Commit:
+def release(act: Act[Incident]) -> Commit:
     """Put a team on standby, with the evidence; a later alarm of theirs calls them back (E4)."""
     message = act.message
     assert isinstance(message, messages.Release)
-    still_open(act.incident)
+    still_open(act.matter)
     team = the_team(act, message.team)
     require(act, "release", team)
-    if act.incident.engagements[team].released_at:
+    if act.matter.engagements[team].released_at:
         raise Refused(f"{team} is on standby already")
 
     def commit() -> Answer:
         joined(act)
         act.say("released", f"{team}: {message.reason}")
-        send_off(act.incident, team, message.reason, act.now, by=act.by)
+        send_off(act.matter, team, message.reason, act.now, by=act.by)
         return act.answer(f"{team} is on standby; an alarm of theirs calls them back")
 
     return commit
 
 
-def lead(act: Act) -> Commit:
+def lead(act: Act[Incident]) -> Commit:
     """Take the lead, or hand it over in words (C11)."""
     message = act.message
     assert isinstance(message, messages.Lead)
-    still_open(act.incident)
+    still_open(act.matter)
     require(act, "lead")
     person = act.person
     if message.person:
-        found = act.incident.plan.person(message.person)
+        found = act.matter.plan.person(message.person)
         if found is None:
-            raise Refused(
-                f"'{message.person}' is nobody of this incident: {', '.join(sorted(act.incident.plan.people))}"
-            )
+            raise Refused(f"'{message.person}' is nobody of this incident: {', '.join(sorted(act.matter.plan.people))}")
         person = found
-    before = act.incident.leader
+    before = act.matter.leader
     if before and before != person.id and not message.handover:
         raise Refused(f"{before} leads: say in `handover` what is open, for example {message.example_json()}")
 
     def commit() -> Answer:
         joined(act)
-        act.incident.leader = person.id
+        act.matter.leader = person.id
         how = f" from {before}: {message.handover}" if before and before != person.id else f". {message.handover}"
         act.say("lead", f"{person.id} leads{how}".rstrip(". "))
         if person.id != act.by:
-            text = f"{act.incident.id}: you lead now. {message.handover}"
-            engagement.tell(act.incident, [CALL_LEADERS], text, act.now, people=[person.id])
+            text = f"{act.matter.id}: you lead now. {message.handover}"
+            engagement.tell(act.matter, [CALL_LEADERS], text, act.now, people=[person.id])
         return act.answer(f"{person.id} leads")
 
     return commit
 
 
-def make_big(act: Act) -> Commit:
+def make_big(act: Act[Incident]) -> Commit:
     """Turn a single-service event into a full response (E1, E2)."""
     message = act.message
     assert isinstance(message, messages.MakeBig)
-    still_open(act.incident)
+    still_open(act.matter)
     require(act, "make_big")
-    if act.incident.big:
-        raise Refused(f"{act.incident.id} is a full response already")
+    if act.matter.big:
+        raise Refused(f"{act.matter.id} is a full response already")
 
     def commit() -> Answer:
         joined(act)
         act.say("made_big", message.reason)
-        respond_fully(act.incident, message.reason, act.now, by=act.by)
+        respond_fully(act.matter, message.reason, act.now, by=act.by)
         return act.answer("full response: incident response, support and the usual suspects are called")
 
     return commit
 
 
-def set_severity(act: Act) -> Commit:
+def set_severity(act: Act[Incident]) -> Commit:
     """Set the severity; the waiting times follow it from now on."""
     message = act.message
     assert isinstance(message, messages.SetSeverity)
-    still_open(act.incident)
+    still_open(act.matter)
     require(act, "set_severity")
-    if message.severity == act.incident.severity:
-        raise Refused(f"{act.incident.id} is SEV{message.severity} already")
+    if message.severity == act.matter.severity:
+        raise Refused(f"{act.matter.id} is SEV{message.severity} already")
 
     def commit() -> Answer:
         joined(act)
-        incident = act.incident
+        incident = act.matter
         act.say("severity", f"SEV{incident.severity} → SEV{message.severity}: {message.reason}")
         restart_clocks(incident, message.severity, act.now)
         incident.severity = message.severity
@@ -281,13 +259,13 @@ def set_severity(act: Act) -> Commit:
     return commit
 
 
-def stand_down(act: Act) -> Commit:
+def stand_down(act: Act[Incident]) -> Commit:
     """Send a team off duty; everybody only once the alarms are clear (X4)."""
     message = act.message
     assert isinstance(message, messages.StandDown)
-    not_over(act.incident)
+    not_over(act.matter)
     require(act, "stand_down")
-    incident = act.incident
+    incident = act.matter
     if message.team:
         teams = [engaged(incident, message.team).team]
     else:
@@ -315,13 +293,13 @@ def stand_down(act: Act) -> Commit:
     return commit
 
 
-def close(act: Act) -> Commit:
+def close(act: Act[Incident]) -> Commit:
     """Leave: by the light way with a reason (X0), or from the phase `close`."""
     message = act.message
     assert isinstance(message, messages.Close)
-    still_open(act.incident)
+    still_open(act.matter)
     require(act, "close")
-    incident = act.incident
+    incident = act.matter
     if incident.phase != Phase.CLOSE:
         _light_way(incident, message)
 
@@ -359,17 +337,17 @@ def _light_way(incident: Incident, message: messages.Close) -> None:
         )
 
 
-def reopen(act: Act) -> Commit:
+def reopen(act: Act[Incident]) -> Commit:
     """Say that it was not over."""
     message = act.message
     assert isinstance(message, messages.Reopen)
-    not_over(act.incident)
+    not_over(act.matter)
     require(act, "reopen")
-    if act.incident.phase in (Phase.ENGAGE, Phase.COORDINATE, Phase.MITIGATE):
-        raise Refused(f"{act.incident.id} is open (phase {act.incident.phase})")
+    if act.matter.phase in (Phase.ENGAGE, Phase.COORDINATE, Phase.MITIGATE):
+        raise Refused(f"{act.matter.id} is open (phase {act.matter.phase})")
 
     def commit() -> Answer:
-        go_back(act.incident, message.reason, act.now, by=act.by, claimed=act.claimed)
+        go_back(act.matter, message.reason, act.now, by=act.by, claimed=act.claimed)
         joined(act)
         return act.answer("reopened, back to mitigating")
 

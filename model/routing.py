@@ -9,7 +9,8 @@ from model.absorption import Absorption, Promotion
 from model.correlation import Active, Group, several_services
 from model.effects import Forward, Signal, Start
 from model.impact import AlarmsChanged, Reported
-from model.incident import AlarmFact, Incident, ReportFact, unique
+from model.incident import AlarmFact, Incident, ReportFact
+from model.matter import unique
 from model.partition import UNMAPPED, Arrived, Detection, Known, Resolved, Watched, key_of
 from model.plan import Plan
 from model.policy import Policy

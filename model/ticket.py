@@ -4,7 +4,8 @@ from datetime import datetime
 
 from model import messages
 from model.effects import Deployment, Outcome
-from model.incident import Act, Improvement, Incident, Statement
+from model.incident import Improvement, Incident, Statement
+from model.matter import Act
 from model.messages import Answer
 from model.moves import customers_are_hit
 from model.permissions import require
@@ -12,16 +13,16 @@ from model.phases import send_off
 from model.response import Commit, joined, not_over, still_open, the_team
 
 
-def observe(act: Act) -> Commit:
+def observe(act: Act[Incident]) -> Commit:
     """Write an observation with its time into the ticket."""
     message = act.message
     assert isinstance(message, messages.Observe)
-    not_over(act.incident)
+    not_over(act.matter)
     team = the_team(act, message.team)
     require(act, "observe", team)
 
     def commit() -> Answer:
-        if not act.incident.closed_at:
+        if not act.matter.closed_at:
             joined(act)
         act.say("observed", f"{message.kind}: {message.text}", link=message.link)
         return act.answer("in the ticket")
@@ -29,31 +30,31 @@ def observe(act: Act) -> Commit:
     return commit
 
 
-def note(act: Act) -> Commit:
+def note(act: Act[Incident]) -> Commit:
     """Keep an opportunity to improve for the post-mortem; the live page does not show it."""
     message = act.message
     assert isinstance(message, messages.Note)
-    not_over(act.incident)
+    not_over(act.matter)
     team = the_team(act, message.team)
     require(act, "note", team)
 
     def commit() -> Answer:
-        act.incident.notes.append(Improvement(at=act.at, team=team, by=act.by, text=message.text))
+        act.matter.notes.append(Improvement(at=act.at, team=team, by=act.by, text=message.text))
         return act.answer(f"noted for the post-mortem of {team}")
 
     return commit
 
 
-def state_impact(act: Act) -> Commit:
+def state_impact(act: Act[Incident]) -> Commit:
     """State a team's impact: 'yes' with customers knows them hit, 'no' is standby with evidence (C3, E4)."""
     message = act.message
     assert isinstance(message, messages.StateImpact)
-    still_open(act.incident)
+    still_open(act.matter)
     team = the_team(act, message.team)
     require(act, "state_impact", team)
 
     def commit() -> Answer:
-        incident = act.incident
+        incident = act.matter
         joined(act)
         incident.statements.append(
             Statement(

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from model.incident import Entry, Incident, Phase
+from model.incident import Incident, Phase
+from model.matter import Entry
 from store.connect import LOCK_PATIENCE, make_engine, read_url
 from store.errors import in_words
 from store.facts import LightCloses, OutboxItem, Summary

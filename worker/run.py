@@ -35,7 +35,7 @@ from model.catalog import UNMAPPED, Catalog, CatalogError
 from model.text import Refused
 from store import Store, open_store
 from store.migrate import upgrade
-from worker.compose import Connectors, make_worker
+from worker.compose import GRACE, Connectors, make_worker
 from worker.embedded import HOST, running_at
 from worker.files import load_catalog
 from worker.settings import Settings
@@ -47,6 +47,8 @@ LOOK: Final = 1.0
 """Seconds between looks at the catalogue's file."""
 CONNECTED: Final = timedelta(seconds=10)
 """How long Temporal may take to answer a new client."""
+DRAINED: Final = GRACE + timedelta(seconds=20)
+"""How long a worker may take to end; five seconds more than its activities where Temporal is away."""
 LONGEST_PAUSE: Final = 30.0
 """Seconds between attempts to start a worker that cannot run, at most."""
 
@@ -250,7 +252,10 @@ async def working(
     catalog = await asyncio.to_thread(file.load)
     parts = connectors(settings, store, announce)
     secret = settings.the_secret()
-    await open_detections(client, catalog)
+    try:
+        await open_detections(client, catalog)
+    except RPCError as error:
+        raise Refused(f"namespace {client.namespace}: nothing can be started ({error.message})") from None
     make = partial(make_worker, client, parts, secret=secret)
     stop = asyncio.Event()
     at_work = asyncio.create_task(_keep_working(make(), make, stop, say))
@@ -293,17 +298,20 @@ async def _check_attributes(client: Client, say: Say) -> None:
 
 
 async def _keep_working(worker: Worker, make: Callable[[], Worker], stop: asyncio.Event, say: Say) -> None:
-    """Run a worker, and another when it ends by itself: it waits for a lost Temporal for a minute only."""
+    """Run a worker until `stop`, and another when it ends by itself."""
     pause = 1.0
     while not stop.is_set():
         running = asyncio.create_task(worker.run())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        if not running.done():
-            await worker.shutdown()
         try:
-            await running
+            async with asyncio.timeout(DRAINED.total_seconds()):
+                if not running.done():
+                    await worker.shutdown()
+                await running
+        except TimeoutError:
+            say("the worker has not ended what it is at; Temporal will have it done again")
         except Exception as error:
             say(f"the worker ended by itself ({type(error).__name__}: {error}); starting another one")
             with contextlib.suppress(TimeoutError):

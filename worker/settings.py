@@ -1,5 +1,7 @@
 """Settings: from the environment (`ALLCLEAR_…`), else from files, else sensible for one machine."""
 
+import contextlib
+import os
 import secrets
 from pathlib import Path
 from typing import Literal
@@ -16,9 +18,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ALLCLEAR_", extra="ignore")
 
-    data: Path = Field(
-        default=Path("data"), description="Folder of the embedded server, the store and the tickets."
-    )
+    data: Path = Field(default=Path("data"), description="Folder of the embedded server, the store and the tickets.")
     catalog: Path = Field(default=EXAMPLE_CATALOG, description="The organisation's catalogue.")
     namespace: str = Field(default="allclear", description="Temporal namespace of the embedded server.")
     store: str = Field(default="", description="Database URL; default: SQLite in the data folder.")
@@ -26,9 +26,7 @@ class Settings(BaseSettings):
     gateway_port: int = Field(default=8600, description="0 takes a free port.")
     temporal_port: int = Field(default=7243, description="Port of the embedded server; 0 takes a free one.")
     ui_port: int = Field(default=8243, description="Port of its Web UI; 0 takes a free one.")
-    public_url: str = Field(
-        default="", description="How people's phones reach the gateway; default: its own address."
-    )
+    public_url: str = Field(default="", description="How people's phones reach the gateway; default: its own address.")
     secret: SecretStr = Field(
         default=SecretStr(""), description="Signs links and proofs; default: kept in the data folder."
     )
@@ -58,9 +56,7 @@ class Settings(BaseSettings):
     @property
     def gateway_url(self) -> str:
         """Return how the gateway is reached: by people's phones where that is set, else on this machine."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(
-            self.gateway_host, self.gateway_host
-        )
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.gateway_host, self.gateway_host)
         return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.gateway_port}"
 
     @property
@@ -79,15 +75,24 @@ class Settings(BaseSettings):
             return given
         path = self.data / "secret"
         try:
-            self.data.mkdir(0o700, parents=True, exist_ok=True)
-            try:
-                with path.open("x", encoding="utf-8") as file:
-                    path.chmod(0o600)
-                    file.write(secrets.token_hex(32))
-            except FileExistsError:
-                pass
-            return path.read_text(encoding="utf-8").strip()
+            if not path.exists():
+                self.data.mkdir(0o700, parents=True, exist_ok=True)
+                _make_once(path, secrets.token_hex(32))
+            kept = path.read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise Refused(
-                f"{path}: the secret cannot be kept ({error.strerror}); set ALLCLEAR_SECRET"
-            ) from None
+            raise Refused(f"{path}: the secret cannot be kept ({error.strerror}); set ALLCLEAR_SECRET") from None
+        if not kept:
+            raise Refused(f"{path} is empty: remove it, and a new secret is made")
+        return kept
+
+
+def _make_once(path: Path, text: str) -> None:
+    """Make a file for our eyes only, whole at once, unless another process has just made it."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)

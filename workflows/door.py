@@ -7,29 +7,29 @@ from temporalio import workflow
 
 from link import clock
 from link.converter import refusal
-from model.incident import Act, Incident
+from model.matter import Act, Matter, echo
 from model.messages import Answer, Message
-from model.response import Commit, echo
 from model.text import Refused
+
+Rule = Callable[[Act[Any]], Callable[[], Answer]]
+"""A rule of `model`: it refuses, or returns what to do."""
+Extra = Callable[[Any, Any], None]
+"""A check of state and message against the worker's live catalogue: it is not run on replay, so it may look (design §2)."""
 
 
 class Hosts(Protocol):
     """A workflow that has doors."""
 
-    state: Incident
+    state: Matter
     touched: bool
 
 
-Extra = Callable[[Incident, Any], None]
-"""A check against the worker's live catalogue: it is not run on replay, so it may look (design §2)."""
-
-
-def door(message: type[Message], rule: Callable[[Act], Commit], extra: Extra | None = None) -> Any:
+def door(message: type[Message], rule: Rule, extra: Extra | None = None) -> Any:
     """Return the update handler of a message.
 
     Args:
         message: The message's model; its description and example are what the Web UI shows.
-        rule: The rule in `model`: it refuses, or returns what to do.
+        rule: The rule in `model`.
         extra: A further check before the message is accepted.
     """
 
@@ -38,16 +38,14 @@ def door(message: type[Message], rule: Callable[[Act], Commit], extra: Extra | N
         state = self.state
         if said.key and said.key in state.answers:
             return state.answers[said.key]
+        act = Act(state, said, clock.now(state.clock_shift))
         try:
-            act = Act(state, said, clock.now(state.clock_shift))
             answer = rule(act)()
         except Refused as error:
-            state.refused.append(str(error))
             raise refusal(str(error)) from None
         echo(act, answer)
         if said.key:
             state.answers[said.key] = answer
-        state.handled += 1
         self.touched = True
         return answer
 
@@ -59,7 +57,7 @@ def door(message: type[Message], rule: Callable[[Act], Commit], extra: Extra | N
         if extra:
             extra(self.state, said)
 
-    name = _name(message)
+    name = message.update_name()
     for fn in (take, check):
         fn.__name__ = name
         # The SDK reads these: it takes an annotated `self` for the first argument.
@@ -68,8 +66,3 @@ def door(message: type[Message], rule: Callable[[Act], Commit], extra: Extra | N
     handler = workflow.update(name=name, description=message.described())(take)
     handler.validator(check)
     return handler
-
-
-def _name(message: type[Message]) -> str:
-    """Return a message's name: `StateImpact` is `state_impact`."""
-    return "".join("_" + c.lower() if c.isupper() else c for c in message.__name__).lstrip("_")

@@ -1,5 +1,6 @@
 """How each kind of owed effect is performed: which activity, how long it may take."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from pydantic import BaseModel
@@ -13,8 +14,9 @@ from activities.paging import PAGE
 from activities.record import RECORD
 from activities.telemetry import DEPLOYMENTS
 from link.starting import FORWARD, START
-from model.course import Record
-from model.effects import Errand, Outcome, Owed, Page, Signal
+from model.effects import Errand, Lane, Outcome, Owed, Page, Signal
+from model.recording import Record
+from workflows.lanes import Perform
 
 CRASHES = RetryPolicy(initial_interval=timedelta(milliseconds=200), backoff_coefficient=2, maximum_attempts=3)
 """Temporal's retries are for a worker that died; what a provider says comes back as an outcome."""
@@ -107,3 +109,14 @@ async def _local(name: str, key: str, order: BaseModel) -> Outcome:
         retry_policy=CRASHES,
     )
     return outcome
+
+
+PERFORMERS: Mapping[Lane, Perform] = {
+    "plan": plan,
+    "page": page,
+    "signal": signal,
+    "process": start,
+    "lookup": lookup,
+    "message": tell,
+}
+"""How the effects of a matter are performed; `Detection` has lanes of its own."""

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from model.course import Record
+from model.recording import Record
 
 RECORD = "record"
 """Activity: `Record` → `Outcome`."""

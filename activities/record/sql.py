@@ -2,7 +2,7 @@
 
 from activities import Failed
 from activities.record import Recorder
-from model.course import Record
+from model.recording import Record
 from store import Store, StoreError
 
 

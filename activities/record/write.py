@@ -7,8 +7,8 @@ from temporalio import activity
 from activities.outcomes import attempt
 from activities.record import RECORD, Recorder
 from activities.tickets import Ticketing
-from model.course import Record
 from model.effects import Outcome
+from model.recording import Record
 
 WITHIN = timedelta(seconds=12)
 """How long each of the two may take."""

@@ -13,7 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from activities import Failed
 from activities.tickets import Ticketing
-from model.incident import Engagement, Entry, Incident, Paged
+from model.incident import Engagement, Incident, Paged
+from model.matter import Entry
 from model.text import clean, escape
 from model.times import ago
 from store import Store, StoreError

@@ -36,15 +36,16 @@ class Nap:
 
 async def measure(scale: Scale) -> Figure:
     """Play each drill in a process of its own, in turns with a process that only sleeps virtually."""
-    outside: dict[str, list[float]] = {name: [] for name in ("", *NAMES)}
-    inside: dict[str, list[float]] = {name: [] for name in ("", *NAMES)}
+    names = NAMES[: scale.scenarios]
+    outside: dict[str, list[float]] = {name: [] for name in ("", *names)}
+    inside: dict[str, list[float]] = {name: [] for name in ("", *names)}
     for _ in range(scale.drills):
         for name in outside:
             whole, told = await _timed(name)
             outside[name].append(whole)
             inside[name].append(told)
     rows = []
-    for name in NAMES:
+    for name in names:
         rows.append(Row(f"{name}: process start to exit", p50(outside[name]), "s", p50(outside[""])))
         rows.append(Row(f"{name}: inside", p50(inside[name]), "s", p50(inside[""])))
     how = "`allclear drill`" if _command_exists() else "the player (there is no `allclear` command yet)"

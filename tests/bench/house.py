@@ -21,7 +21,7 @@ from link.converter import DATA_CONVERTER
 from link.guard import Prover
 from model.catalog import Catalog
 from model.effects import Page, Recipient, Tell
-from store import open_store
+from store import Store, open_store
 from store.migrate import upgrade
 from tests.bench.bare import Reach, bare_worker
 from worker.binaries import binary
@@ -34,9 +34,14 @@ CALM = {"aggregate_services": 100_000}
 
 
 class Stamping:
-    """A pager and a messenger that only note when they were handed something."""
+    """A pager and a messenger that only note when they were handed something.
+
+    Attributes:
+        busy_at: When anything of ours, a ticket included, was done last.
+    """
 
     def __init__(self) -> None:
+        self.busy_at = 0.0
         self.services: dict[str, asyncio.Future[float]] = {}
         self.people: dict[str, float] = {}
         self.told = 0
@@ -46,13 +51,32 @@ class Stamping:
         return self.services.setdefault(service, asyncio.get_running_loop().create_future())
 
     async def page(self, order: Page, text: str, key: str) -> None:
-        now = time.perf_counter()
+        now = self.busy_at = time.perf_counter()
         self.people.setdefault(order.person, now)
         if not (at := self.expected(order.service)).done():
             at.set_result(now)
 
     async def tell(self, order: Tell, recipient: Recipient, key: str) -> None:
+        self.busy_at = time.perf_counter()
         self.told += 1
+
+    async def at_rest(self, quiet: float = 0.5, patience: float = 60.0) -> None:
+        """Return when nothing has been done for `quiet` seconds, or after `patience` all the same."""
+        deadline = time.perf_counter() + patience
+        while (left := self.busy_at + quiet - time.perf_counter()) > 0 and time.perf_counter() < deadline:
+            await asyncio.sleep(left)
+
+
+class StampingTickets(MarkdownTickets):
+    """The real tickets, the last thing that follows a page."""
+
+    def __init__(self, store: Store, folder: Path, stamps: Stamping) -> None:
+        super().__init__(store, folder)
+        self._stamps = stamps
+
+    async def refresh(self, incident: str) -> None:
+        await super().refresh(incident)
+        self._stamps.busy_at = time.perf_counter()
 
 
 @dataclass(frozen=True)
@@ -86,7 +110,7 @@ async def house(catalog: Catalog, policy: Mapping[str, Any] | None = None) -> As
             inside_pager=pager,
             inside_messenger=pager,
             recorder=SqlRecorder(store),
-            tickets=MarkdownTickets(store, folder / "tickets"),
+            tickets=StampingTickets(store, folder / "tickets", pager),
         )
         try:
             async with await _server(folder, secret) as server:

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from temporalio.common import WorkflowIDConflictPolicy
 
 from link.starting import signal_detection
-from model.detection import Detection
 from tests.bench.bare import QUEUE, Sink
 from tests.bench.house import CALM, PARTITION, House, alarm, at_rest, house, organisation, service
 from tests.bench.scale import Scale
@@ -91,7 +90,7 @@ async def _drained(it: House) -> None:
     handle = it.client.get_workflow_handle(f"detection/{PARTITION}")
     async with asyncio.timeout(PATIENCE):
         while True:
-            state = await handle.query("snapshot", result_type=Detection)
-            if not state.inbox and not state.owed:
+            state = await handle.query("snapshot")
+            if not state["inbox"] and not state["owed"]:
                 return
             await asyncio.sleep(0.02)

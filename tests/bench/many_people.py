@@ -10,7 +10,6 @@ from temporalio.client import WorkflowHandle
 from link import catalog as live
 from link.starting import Starter, open_detection, signal_detection
 from model.catalog import Catalog
-from model.detection import Detection, open_incident
 from model.effects import Errand, Start
 from model.incident import Incident
 from model.plan import plan_for
@@ -35,7 +34,7 @@ async def measure(scale: Scale) -> Figure:
     async with house(catalog) as it:
         bare = await _bare(it, len(everybody))
         whole, first_rows = await _whole(it, catalog, scale, everybody)
-    async with house(catalog) as it:
+        it.pager.people.clear()
         storm, second_rows = await _storm(it, scale, everybody)
     rows = [
         *_times("one incident of all", whole, bare),
@@ -77,24 +76,27 @@ async def _whole(it: House, catalog: Catalog, scale: Scale, everybody: set[str])
     await open_detection(it.client, PARTITION)
     now = datetime.now(UTC)
     services = [service(n) for n in range(scale.teams)]
-    state = Detection(partition=PARTITION, policy=live.policy())
-    name = open_incident(
-        state,
-        [],
-        now,
-        services=services,
-        regions=[REGION],
-        plan=plan_for(catalog, services=services, at=now),
+    incident = Incident(
+        id=f"INC-{now:%Y%m%d}-CROWD",
+        detection=f"detection/{PARTITION}",
         title="everything at once",
         kind="multi_service",
         severity=2,
         detected_by="aggregate",
+        opened_at=now,
+        services=services,
+        regions=[REGION],
+        plan=plan_for(catalog, services=services, at=now),
+        policy=live.policy(),
     )
-    (key, owed), *_ = state.owed.items()
-    assert isinstance(owed.order, Start)
-    outcome = await Starter(it.client).start_process(Errand[Start](key=key, order=owed.order))
+    payload = incident.model_dump(mode="json")
+    order = Start(workflow="Incident", workflow_id=incident.id, origin="bench", payload=payload)
+    outcome = await Starter(it.client).start_process(Errand[Start](key="bench", order=order))
     assert outcome.ok, outcome.reason
-    return await _watch(it, it.client.get_workflow_handle(name), time.perf_counter(), everybody)
+    handle = it.client.get_workflow_handle(incident.id)
+    watched = await _watch(it, handle, time.perf_counter(), scale, everybody)
+    await handle.terminate("measured")
+    return watched
 
 
 async def _storm(it: House, scale: Scale, everybody: set[str]) -> tuple[list[float], list[Row]]:
@@ -103,16 +105,16 @@ async def _storm(it: House, scale: Scale, everybody: set[str]) -> tuple[list[flo
     await _all_paged(it, everybody)
     known = await it.client.get_workflow_handle(f"detection/{PARTITION}").query("open_incidents")
     big = next(k["id"] for k in known if k["kind"] == "multi_service")
-    return await _watch(it, it.client.get_workflow_handle(big), began, everybody)
+    return await _watch(it, it.client.get_workflow_handle(big), began, scale, everybody)
 
 
 async def _watch(
-    it: House, incident: WorkflowHandle[Any, Any], began: float, everybody: set[str]
+    it: House, incident: WorkflowHandle[Any, Any], began: float, scale: Scale, everybody: set[str]
 ) -> tuple[list[float], list[Row]]:
     await _all_paged(it, everybody)
     pages = sorted(it.pager.people[person] - began for person in everybody)
-    await at_rest(incident, quiet=2.0, patience=REST)
-    rest = time.perf_counter() - began - 2.0
+    await at_rest(incident, quiet=scale.quiet, patience=REST)
+    rest = time.perf_counter() - began - scale.quiet
     state = await incident.query("snapshot", result_type=Incident)
     size = len(state.model_dump_json().encode())
     told = (await incident.describe()).raw_description.workflow_execution_info

@@ -14,7 +14,9 @@ class Scale:
         teams: Teams of the big event, with `on_call` people each.
         signals: Signals of one turn of the intake.
         changes: Real changes of one turn of the intake.
-        drills: How often each drill is played.
+        scenarios: How many drills.
+    drills: How often each is played.
+    quiet: Seconds without a new event that count as rest, in the big event.
     """
 
     singles: int = 80
@@ -25,9 +27,23 @@ class Scale:
     on_call: int = 5
     signals: int = 1000
     changes: int = 200
+    scenarios: int = 2
     drills: int = 3
+    quiet: float = 2.0
 
 
 FULL = Scale()
-QUICK = Scale(singles=3, rounds=1, seconds=0.5, per_second=10, teams=4, on_call=2, signals=40, changes=10, drills=1)
+QUICK = Scale(
+    singles=3,
+    rounds=1,
+    seconds=0.5,
+    per_second=10,
+    teams=4,
+    on_call=2,
+    signals=40,
+    changes=10,
+    scenarios=1,
+    drills=1,
+    quiet=0.3,
+)
 """Only shows that everything still runs; its numbers mean nothing."""

@@ -101,6 +101,12 @@ def an_incident(catalog: Catalog, **facts: Any) -> Incident:
     return Incident(**given)
 
 
+async def record(store: Store, it: Incident) -> None:
+    """Put an incident into the record as its workflow does: without its plan."""
+    hidden = {"timeline", "plan", "policy", "owed", "answers"}
+    await store.record(it.model_dump(mode="json", exclude=hidden), it.timeline)
+
+
 async def nowhere() -> Client:
     """Return a client of a server that is not there."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

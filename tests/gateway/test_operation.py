@@ -10,10 +10,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from temporalio.client import Client
 
-from model.course import record_of
 from model.incident import Incident
 from store import open_store
-from tests.gateway.house import ALARM, REPORT, TOKEN, House
+from tests.gateway.house import ALARM, REPORT, TOKEN, House, record
 
 
 def numbers(text: str) -> dict[tuple[str, str], float]:
@@ -21,13 +20,12 @@ def numbers(text: str) -> dict[tuple[str, str], float]:
     return {(s.name, s.labels.get("source", "")): s.value for family in families for s in family.samples}
 
 
-async def record(house: House, id: str, minutes: int = 0, **facts: Any) -> Incident:
+async def recorded(house: House, id: str, minutes: int = 0, **facts: Any) -> Incident:
     opened_at = datetime(2026, 3, 2, 9, tzinfo=UTC) + timedelta(minutes=minutes)
     it = Incident(id=id, opened_at=opened_at, title="calls fail", services=["checkout-api"], **facts)
     it.say("opened", "SEV2 checkout-api", now=opened_at)
     it.say("observed", "503 from host 17", now=opened_at, by="ana")
-    batch = record_of(it)
-    await house.store.record(batch.incident, batch.entries)
+    await record(house.store, it)
     return it
 
 
@@ -67,9 +65,9 @@ async def test_metrics_count_what_came_what_went_and_what_did_not(house: House, 
 
 
 async def test_incidents_are_listed_the_latest_first(house: House) -> None:
-    await record(house, "INC-20260302-AAAA", 0, phase="all_clear")
-    await record(house, "INC-20260302-BBBB", 1)
-    await record(house, "INC-20260302-CCCC", 2)
+    await recorded(house, "INC-20260302-AAAA", 0, phase="all_clear")
+    await recorded(house, "INC-20260302-BBBB", 1)
+    await recorded(house, "INC-20260302-CCCC", 2)
     async with house.gateway() as http:
         everything = (await http.get("/api/incidents")).json()
         open_ones = (await http.get("/api/incidents?open=true")).json()
@@ -85,7 +83,7 @@ async def test_incidents_are_listed_the_latest_first(house: House) -> None:
 
 @pytest.mark.parametrize("name", ["INC-20260302-7F3A", "inc-20260302-7f3a", "7F3A", "7f3a", "302-7f3a"])
 async def test_an_incident_is_found_by_the_end_of_its_name(house: House, name: str) -> None:
-    await record(house, "INC-20260302-7F3A")
+    await recorded(house, "INC-20260302-7F3A")
     async with house.gateway() as http:
         answer = await http.get(f"/api/incidents/{name}")
     found = answer.json()
@@ -96,7 +94,7 @@ async def test_an_incident_is_found_by_the_end_of_its_name(house: House, name: s
 
 @pytest.mark.parametrize("name", ["ZZZZ", "F3A", "%25%25%25%25", "..%2f..%2fetc", "' OR 1=1 --"])
 async def test_an_incident_that_is_not_there_is_named(house: House, name: str) -> None:
-    await record(house, "INC-20260302-7F3A")
+    await recorded(house, "INC-20260302-7F3A")
     async with house.gateway() as http:
         answer = await http.get(f"/api/incidents/{name}")
     assert answer.status_code == 404
@@ -106,8 +104,8 @@ async def test_an_incident_that_is_not_there_is_named(house: House, name: str) -
 
 
 async def test_a_name_that_two_incidents_share_is_asked_to_be_longer(house: House) -> None:
-    await record(house, "INC-20260302-7F3A")
-    await record(house, "INC-20260303-7F3A")
+    await recorded(house, "INC-20260302-7F3A")
+    await recorded(house, "INC-20260303-7F3A")
     async with house.gateway() as http:
         answer = await http.get("/api/incidents/7f3a")
     assert answer.status_code == 409

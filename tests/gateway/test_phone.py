@@ -11,10 +11,9 @@ import pytest
 from temporalio.client import Client
 
 from link.signing import page_link, sign
-from model.course import record_of
 from model.incident import Engagement, Incident, Responder
 from store import open_store
-from tests.gateway.house import SECRET, House, an_incident
+from tests.gateway.house import SECRET, House, an_incident, record
 
 NOBODY = "INC-20260302-ZZZZ"
 
@@ -27,8 +26,7 @@ async def recorded(house: House, **facts: Any) -> Incident:
     it = an_incident(house.catalog, **facts)
     it.say("opened", "SEV2 checkout-api in eu-west", now=it.opened_at)
     it.say("observed", "error: 503 from host 17", now=it.opened_at, by="ana", link="https://example.test/log")
-    batch = record_of(it)
-    await house.store.record(batch.incident, batch.entries)
+    await record(house.store, it)
     return it
 
 
@@ -95,8 +93,7 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7*7 }}"
 async def test_what_people_wrote_is_shown_and_never_run(house: House) -> None:
     it = an_incident(house.catalog, title=HOSTILE, customers_hit=HOSTILE, services=[HOSTILE], leader=HOSTILE)
     it.say("observed", HOSTILE, now=it.opened_at, by=HOSTILE, link="javascript:alert(1)")
-    batch = record_of(it)
-    await house.store.record(batch.incident, batch.entries)
+    await record(house.store, it)
     async with house.gateway() as http:
         page = await http.get(path_of(it.id, HOSTILE))
     assert "<script" not in page.text

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -34,6 +35,16 @@ async def test_who_sends_too_much_hears_why(house: House) -> None:
         answer = await http.post(f"{address.url}/alarms/allclear", content=chunks())
     assert answer.status_code == 413
     assert "5,120 KiB" in answer.json()["error"]
+
+
+async def test_an_answer_waits_for_no_acknowledgement_of_the_other_side(house: House) -> None:
+    async with serve(house.app(), "127.0.0.1", 0) as address, httpx.AsyncClient(base_url=address.url) as http:
+        seconds = []
+        for _ in range(11):
+            began = time.perf_counter()
+            await http.get("/nothing")
+            seconds.append(time.perf_counter() - began)
+    assert min(seconds[1:]) < 0.03, "with Nagle's algorithm on, an answer takes 0.04 s at least"
 
 
 async def test_a_proxy_cannot_make_a_stranger_local(house: House) -> None:

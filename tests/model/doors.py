@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 from model import messages, response, ticket
-from model.incident import Act
+from model.incident import Incident
+from model.matter import Act
 from model.messages import Message
 from model.response import Commit
 
-DOORS: dict[str, tuple[type[Message], Callable[[Act], Commit]]] = {
+DOORS: dict[str, tuple[type[Message], Callable[[Act[Incident]], Commit]]] = {
     "engage": (messages.Engage, response.engage),
     "acknowledge": (messages.Acknowledge, response.acknowledge),
     "join": (messages.Join, response.join),

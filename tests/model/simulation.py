@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from model import absorption, course, detection, engagement, impact, routing
+from model import absorption, course, detection, engagement, impact, recording, routing
 from model.catalog import Catalog
 from model.detection import IncidentChanged
 from model.effects import Forward, Lookup, Outcome, Page, PlanRequest, Signal, Start
-from model.incident import Act, Incident
+from model.incident import Incident
+from model.matter import Act
 from model.messages import Message, parse
 from model.partition import Detection, Resolved
 from model.plan import facts_for, plan_for
@@ -110,10 +111,10 @@ class Simulation:
 
     def _turn_incident(self, incident: Incident) -> datetime | None:
         due = course.advance(incident, self.now)
-        if self.record_up and course.to_record(incident, self.now):
-            batch = course.record_of(incident)
-            course.record_ended(incident, batch, Outcome(), self.now)
-        if course.finished(incident):
+        if self.record_up and recording.due(incident, self.now):
+            batch = recording.batch(incident)
+            recording.ended(incident, batch, Outcome(), self.now)
+        if recording.finished(incident):
             self.ended.add(incident.id)
         return due
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model import detection, messages
+from model.effects import Outcome, Start
 from model.partition import Known
 from tests.model.simulation import Simulation
 
@@ -82,9 +83,9 @@ def test_two_kinds_of_source_for_three_minutes_are_a_full_response_without_suspe
     day.alarm("checkout-api", severity=3)
     day.alarm("checkout-api", alarm="canary", source="traffic", severity=3)
     day.wait(minutes=2, seconds=50)
-    assert day.incident.kind == "single_service"
+    assert not day.incident.big
     day.wait(seconds=10)
-    assert day.incident.kind == "multi_service"
+    assert day.incident.big
     assert {"incident-response", "support"} < set(day.incident.engagements)
     assert "dns" not in day.incident.engagements, "suspects only from the second service on"
 
@@ -191,8 +192,10 @@ def test_a_name_that_is_taken_swallows_no_incident():
     )
     day._turn_detection()
     (key,) = [k for k, owed in day.detection.owed.items() if owed.order.lane == "process"]
-    taken = day.detection.owed[key].order.workflow_id
-    refused = detection.Outcome(ok=False, again=False, reason="taken")
+    order = day.detection.owed[key].order
+    assert isinstance(order, Start)
+    taken = order.workflow_id
+    refused = Outcome(ok=False, again=False, reason="taken")
     detection.effect_ended(day.detection, key, refused, day.now)
     day.settle()
     assert taken not in day.detection.incidents

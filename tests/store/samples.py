@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from model.course import Record, record_of
+from model.recording import Record, record_of
 from model.incident import AlarmFact, Incident
 from store import Store, open_store
 from store.migrate import upgrade

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from model.incident import Entry, Incident, Phase
+from model.incident import Incident, Phase
+from model.matter import Entry
 from store import Store, StoreError
 from tests.store.samples import ID, NINE, incident, later, next_batch, put, with_alarm
 

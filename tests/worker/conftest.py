@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from link import catalog as live
 from worker.embedded import Embedded
 from worker.settings import Settings
 
@@ -20,6 +21,11 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # Somebody's own temporal.toml lies there.
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
     monkeypatch.setenv("HOME", str(tmp_path / "none"))
+
+
+@pytest.fixture(autouse=True)
+def _own_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "_live", [])
 
 
 @pytest.fixture(scope="session")

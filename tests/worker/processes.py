@@ -1,5 +1,6 @@
 """`allclear up` as a process of its own, as a person runs it."""
 
+import asyncio
 import os
 import re
 import signal
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,18 @@ class Up:
         status = self.process.wait(DEADLINE)
         self._reading.join(DEADLINE)
         return status
+
+
+async def eventually(condition: Callable[[], Awaitable[Any]], what: str) -> Any:
+    """Return what `condition` returns, once that is something."""
+    try:
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                if found := await condition():
+                    return found
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"not within {DEADLINE:g} s: {what}") from None
 
 
 @contextmanager

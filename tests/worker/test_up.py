@@ -15,7 +15,7 @@ from link.client import connect
 from model.incident import Incident
 from tests.worker.conftest import NAMESPACE
 from tests.worker.processes import Up, alive, running, until
-from worker.embedded import Embedded
+from worker.embedded import Embedded, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.heavy]
 
@@ -62,7 +62,9 @@ async def test_it_pages_stops_in_order_and_goes_on_where_it_was(tmp_path: Path) 
             assert other.ended() == 1
             assert f"another `allclear up` (process {up.process.pid}) runs here" in other.said
 
-        assert up.ended(signal.SIGINT) == 0
+        up.process.send_signal(signal.SIGINT)
+        up.says("^Stopping")
+        assert up.ended(signal.SIGINT) == 0  # whoever is impatient changes nothing
         assert up.lines[-1].startswith("Stopping")
         assert not alive(server)
 
@@ -116,10 +118,12 @@ def test_a_signal_while_it_starts_ends_it_too(tmp_path: Path) -> None:
 
 
 async def test_a_cluster_is_used_where_one_is_named(tmp_path: Path, server: Embedded) -> None:
+    metrics = free_port(0, "")
     where = {"TEMPORAL_ADDRESS": server.address, "TEMPORAL_NAMESPACE": NAMESPACE}
-    with running(tmp_path / "data", **where) as up:
+    with running(tmp_path / "data", **where, ALLCLEAR_METRICS_PORT=str(metrics)) as up:
         up.says(rf"^ +Temporal +the cluster at {server.address}$")
         assert httpx2.get(f"{up.gateway}/healthz").status_code == 200
+        assert "temporal_worker_task_slots_available" in httpx2.get(f"http://127.0.0.1:{metrics}/metrics").text
         assert not (tmp_path / "data" / "temporal.db").exists()
         assert up.ended(signal.SIGHUP) == 0
     assert server.pid

@@ -26,10 +26,10 @@ from link import catalog as live
 from link.send import send_update
 from link.starting import open_detection, signal_detection
 from model.catalog import Catalog
-from model.course import Record
-from model.detection import Detection
+from model.partition import Detection
 from model.effects import Deployment, Lookup, Page, Recipient, Tell
-from model.incident import Entry, Incident
+from model.incident import Incident
+from model.matter import Entry
 from model.messages import Answer
 from worker.compose import Connectors, make_worker
 from worker.files import EXAMPLE_CATALOG
@@ -66,7 +66,7 @@ class Outside:
         await self._at("comms", key)
         self.told[key] = order
 
-    async def record(self, record: Record) -> None:
+    async def record(self, record: Any) -> None:
         incident = str(record.incident["id"])
         await self._at("record", incident)
         self.lines.setdefault(incident, {}).update({entry.seq: entry for entry in record.entries})

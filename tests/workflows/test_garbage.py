@@ -11,7 +11,7 @@ import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.workflow import _Definition
 
-from model import messages, phases
+from model import absorption, impact, messages
 from model.detection import IncidentChanged
 from model.incident import AlarmFact, ReportFact
 from model.messages import Message
@@ -38,12 +38,12 @@ def internal_examples() -> dict[str, dict[str, Any]]:
     fact = AlarmFact(alarm="lat", service="payments", region="eu-west", since=NOON)
     report = ReportFact(at=NOON, service="payments", region="eu-west", source="case", count=1)
     said = {
-        "alarms_changed": phases.AlarmsChanged(alarms=[fact], plan=plan),
-        "reported": phases.Reported(reports=[report], over="three customers"),
-        "promote": phases.Promotion(alarms=[fact], plan=plan, absorbed=["INC-X"], reason="three services"),
-        "absorb": phases.Absorption(into="INC-X", reason="three services"),
-        "handover": phases.Handover(source="INC-X", opened_at=NOON, services=["payments"], plan=plan),
-        "page_ended": phases.PageEnded(key="INC-X/page/ana/1", ok=True),
+        "alarms_changed": impact.AlarmsChanged(alarms=[fact], plan=plan),
+        "reported": impact.Reported(reports=[report], over="three customers"),
+        "promote": absorption.Promotion(alarms=[fact], plan=plan, absorbed=["INC-X"], reason="three services"),
+        "absorb": absorption.Absorption(into="INC-X", reason="three services"),
+        "handover": absorption.Handover(source="INC-X", opened_at=NOON, services=["payments"], plan=plan),
+        "page_ended": absorption.PageEnded(key="INC-X/page/ana/1", ok=True),
         "incident_changed": IncidentChanged(id="INC-X", kind="single_service", phase="close"),
     }
     return {name: model.model_dump(mode="json") for name, model in said.items()} | {"end_absorbed": {}}

@@ -20,7 +20,8 @@ from link.guard import proven
 from link.starting import open_detection, signal_detection
 from model.catalog import Catalog
 from model.drill import TO_DETECTION, Drill, DrillResult, Problem, Step, incident_row
-from model.incident import Entry, Incident, Phase
+from model.incident import Incident, Phase
+from model.matter import Entry
 from model.plan import facts_for
 from model.text import Refused
 from model.times import ago

@@ -9,9 +9,9 @@ from activities.paging import Pager
 from activities.record import Recorder
 from activities.telemetry import Deployments
 from activities.tickets import Ticketing
-from model.course import Record
 from model.drill import Drill
 from model.effects import Deployment, Lookup, Page, Recipient, Tell
+from model.recording import Record
 
 Clock = Callable[[], Awaitable[datetime]]
 

@@ -7,7 +7,6 @@ from temporalio import workflow
 
 from model import absorption, course, engagement, impact
 from model.incident import Incident
-from model.text import cut, one_line
 
 
 class Inside:
@@ -61,10 +60,4 @@ class Inside:
     def end_absorbed(self, x: Any = None) -> None:
         """End."""
         course.end_absorbed(self.state)
-        self.touched = True
-
-    def unreadable(self, name: str, why: str, payload: Any) -> None:
-        """Keep what the guard caught."""
-        text = one_line(f"{name}: {why} {payload!r}")
-        self.state.say("unreadable", cut(text, 300), now=self.now())
         self.touched = True

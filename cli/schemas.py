@@ -1,0 +1,72 @@
+"""`allclear schemas`: the contract as JSON Schemas, for senders in other languages and for tests."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from cli import fields
+from cli.say import OK, Stop, console, line
+from model import messages
+from model.drill import DrillResult
+from model.messages import Message
+
+FOLDER: Final = Path(__file__).parent.parent / "docs" / "schemas"
+"""Where the committed ones lie."""
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+def add(app: typer.Typer) -> None:
+    """Add `schemas`."""
+    app.command("schemas", rich_help_panel="Develop", epilog="Example: allclear schemas --check")(_schemas)
+
+
+def schemas() -> dict[str, str]:
+    """Return every schema's file name and text: one per message, and what `allclear drill --json` prints."""
+    found = {f"{fields.name_of(message)}.json": _of_message(message) for message in every_message()}
+    found["drill.json"] = {
+        "$schema": _DIALECT,
+        **DrillResult.model_json_schema(mode="serialization"),
+    }
+    return {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in sorted(found.items())}
+
+
+def every_message() -> list[type[Message]]:
+    """Return every message of the contract, by name."""
+    found = [it for it in vars(messages).values() if isinstance(it, type) and issubclass(it, Message)]
+    return sorted((it for it in found if it is not Message), key=fields.name_of)
+
+
+def _of_message(message: type[Message]) -> dict[str, Any]:
+    schema = message.model_json_schema()
+    return {"$schema": _DIALECT, **schema, "description": message.description, "examples": [message.example]}
+
+
+def stale(folder: Path) -> list[str]:
+    """Return the files that are missing, changed or left over."""
+    wanted = schemas()
+    there = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
+    return sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
+
+
+def _schemas(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; status 1 where a file is not current.")
+    ] = False,
+    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Where they lie.", show_default=False)] = FOLDER,
+) -> int:
+    """Write the JSON Schemas of every message, and of what a drill prints, into docs/schemas."""
+    changed = stale(into)
+    if check:
+        if changed:
+            raise Stop(f"not current in {into}: {', '.join(changed)}; `allclear schemas` writes them")
+        line(console(), f"{into}: all current", "good")
+        return OK
+    into.mkdir(parents=True, exist_ok=True)
+    for name, text in schemas().items():
+        (into / name).write_text(text, encoding="utf-8")
+    for name in set(changed) - set(schemas()):
+        (into / name).unlink()
+    line(console(), f"{into}: {len(changed)} written" if changed else f"{into}: all current")
+    return OK

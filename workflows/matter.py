@@ -1,0 +1,104 @@
+"""A process with a matter as its state: effects owed and performed, words recorded, the Web UI kept current."""
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeUpdate
+from temporalio.exceptions import FailureError
+
+from link import clock
+from model import recording
+from model.effects import Outcome
+from model.matter import Matter
+from model.text import cut, one_line
+from workflows import errands
+from workflows.lanes import Lanes
+from workflows.process import Process
+
+MOVED = "This run has ended; it goes on in the next: [open it here](/namespaces/{namespace}/workflows/{workflowId})."
+"""The last words of a run, for whoever has it open."""
+
+
+class MatterProcess(Process):
+    """What the processes people talk to have in common."""
+
+    state: Matter
+
+    def begin(self) -> None:
+        """Begin a run."""
+        super().begin()
+        self._paused = False
+        self._recording: asyncio.Task[None] | None = None
+        self._shown: list[object] = []
+        self._lanes = Lanes(errands.PERFORMERS, self._ended, parallel=frozenset({"page"}))
+
+    def now(self) -> datetime:
+        """Return the story's time."""
+        return clock.now(self.state.clock_shift)
+
+    def resting(self) -> bool:
+        """Whether nothing is under way."""
+        return not self._lanes.flying and self._recording is None
+
+    def pausing(self) -> None:
+        """Begin nothing more in this run."""
+        self._paused = True
+
+    def over(self) -> bool:
+        """Whether nothing can come any more, and everything is done and written down."""
+        return recording.finished(self.state) and self.resting()
+
+    def course(self, now: datetime) -> datetime | None:
+        """Do what is due by the rules; return when the next thing is."""
+        raise NotImplementedError
+
+    def effect_ended(self, key: str, outcome: Outcome, now: datetime) -> None:
+        """Take in how an effect went."""
+        raise NotImplementedError
+
+    def details(self, now: datetime) -> str:
+        """Return the page the Web UI shows."""
+        raise NotImplementedError
+
+    def attributes(self) -> list[SearchAttributeUpdate[Any]]:
+        """Return the search attributes as they should be."""
+        raise NotImplementedError
+
+    def advance(self, now: datetime) -> datetime | None:
+        """Do what is due, begin what is owed, show where we are."""
+        due = self.course(now)
+        if not self._paused:
+            self._lanes.start(self.state.owed, now)
+            if self._recording is None and recording.due(self.state, now):
+                self._recording = asyncio.create_task(self._record())
+        self._show(now)
+        return due
+
+    def _ended(self, key: str, outcome: Outcome) -> None:
+        self.effect_ended(key, outcome, self.now())
+        self.touched = True
+
+    async def _record(self) -> None:
+        batch = recording.batch(self.state)
+        try:
+            outcome = await errands.record(batch)
+        except FailureError as error:
+            outcome = Outcome(ok=False, reason=str(error.cause or error))
+        self._recording = None
+        recording.ended(self.state, batch, outcome, self.now())
+        self.touched = True
+
+    def _show(self, now: datetime) -> None:
+        workflow.set_current_details(self.details(now))
+        wanted = self.attributes()
+        shown: list[object] = [update.value for update in wanted]
+        if wanted and shown != self._shown:
+            self._shown = shown
+            workflow.upsert_search_attributes(wanted)
+
+    def unreadable(self, name: str, why: str, payload: Any) -> None:
+        """Keep what the guard caught."""
+        self.state.say("unreadable", cut(one_line(f"{name}: {why} {payload!r}"), 300), now=self.now())
+        self.touched = True

@@ -150,7 +150,7 @@ class Mailer:
         return message
 
     def _id(self, key: str) -> str:
-        return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{self._sender.domain or 'localhost'}>"
+        return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{self._sender.domain}>"
 
     @property
     def _sender(self) -> Address:

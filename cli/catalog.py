@@ -38,7 +38,7 @@ def add(app: typer.Typer) -> None:
 
 def _check(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="A catalogue; without it, the one of ALLCLEAR_CATALOG.")
+        Path | None, typer.Argument(metavar="FILE", help="A catalogue; without it, the one of ALLCLEAR_CATALOG.")
     ] = None,
     json: Json = False,
 ) -> int:
@@ -73,7 +73,7 @@ def _show_findings(out: Console, path: Path, findings: Sequence[Finding], errors
 
 def _explain(
     service: Annotated[str, typer.Argument(metavar="SERVICE", help="A service of the catalogue.")],
-    region: Annotated[str | None, typer.Argument(metavar="[REGION]", help="Where its alarm is raised.")] = None,
+    region: Annotated[str | None, typer.Argument(metavar="REGION", help="Where its alarm is raised.")] = None,
     severity: Annotated[
         int | None, typer.Option("--severity", min=1, max=5, help="What the alarm says; else its metric's, else 3.")
     ] = None,
@@ -126,8 +126,8 @@ def _as_data(story: Story) -> dict[str, Any]:
         "team": story.facts.team,
         "severity": story.severity,
         "wakes": [_wake_data(it) for it in story.wakes],
-        "exhausted_after_seconds": story.exhausted[-1][0].total_seconds() if story.exhausted else None,
-        "repeated_every_seconds": story.every.total_seconds() if story.every else None,
+        "exhausted_after": None if story.exhausted is None else story.exhausted.total_seconds(),
+        "everybody": story.everybody,
         "multi_service_adds": {"wakes": [_wake_data(it) for it in story.also], "tells": story.managers},
     }
 
@@ -139,14 +139,15 @@ def _wake_data(wake: Wake) -> dict[str, Any]:
 def _show(out: Console, catalog: Catalog, story: Story, *, is_given: bool) -> None:
     facts = story.facts
     line(out, f"{facts.service} in {facts.region}, SEV{story.severity}, nobody answers:", "head")
+    began = story.wakes[0].at - story.wakes[0].after if story.wakes else None
     rows: list[tuple[Cell, ...]] = [
-        (ago(it.after), f"{it.at:%a %H:%M}", _who(catalog, it.person), it.channel, it.team, _level(it))
+        (ago(it.after), f"{it.at:%a %H:%M}", _who(catalog, it.person), it.channel, _why(catalog, it))
         for it in story.wakes
     ]
-    for after, team in story.exhausted:
-        said = Text("nobody", style="bad"), "", team, _repeats(story)
-        rows.append((ago(after), f"{story.wakes[0].at - story.wakes[0].after + after:%a %H:%M}", *said))
-    table(out, ("after", "UTC", "who", "by", "for", ""), rows, indent=2)
+    if story.exhausted is not None and began:
+        row = ago(story.exhausted), f"{began + story.exhausted:%a %H:%M}", Text("nobody answered", style="bad")
+        rows.append((*row, "all" if story.everybody else "", _at_last(catalog, story)))
+    table(out, ("after", "UTC", "who", "by", "for"), rows, indent=2)
     if story.severity >= 4:
         line(out, "Severity 4 and 5 never wake anybody: they wait for the owner's next working morning.")
     _show_more(out, catalog, story)
@@ -174,12 +175,17 @@ def _who(catalog: Catalog, person: str) -> str:
     return f"{person} ({found.name})" if found and found.name else person
 
 
-def _level(wake: Wake) -> str:
-    return f"level {wake.level}"
+def _why(catalog: Catalog, wake: Wake) -> str:
+    team = catalog.teams.get(wake.team)
+    is_manager = team is not None and wake.level > len(team.on_call)
+    return f"{wake.team}, {'manager' if is_manager else f'level {wake.level}'}"
 
 
-def _repeats(story: Story) -> str:
-    return f"exhausted: everybody again every {ago(story.every)}" if story.every else "exhausted"
+def _at_last(catalog: Catalog, story: Story) -> str:
+    if not story.everybody:
+        return "exhausted"
+    again = ago(catalog.policy.shout_again_every)
+    return f"exhausted: {', '.join(story.everybody)} at once, again after {again}, then ever more rarely"
 
 
 def _policy(json: Json = False) -> int:

@@ -24,7 +24,7 @@ LOOK_FOR = 3.0
 
 _PANEL = "Raise an alarm"
 _Service = Annotated[str, typer.Argument(metavar="SERVICE", help="A service of the catalogue.")]
-_Region = Annotated[str | None, typer.Argument(metavar="[REGION]", help="Its region; its only one needs no name.")]
+_Region = Annotated[str | None, typer.Argument(metavar="REGION", help="Its region; its only one needs no name.")]
 _Test = Annotated[bool, typer.Option("--test", help="Goes through everything and leaves the house nowhere.")]
 
 
@@ -33,11 +33,13 @@ def add(app: typer.Typer, incident: typer.Typer) -> None:
     place = {"service": _Service, "region": _Region}
     machine = {"by": (As, None), "test": (_Test, False), "json": (Json, False)}
     human = {"by": (As, None), "json": (Json, False)}
-    alarm = fields.command(messages.Alarm, _alarm, place, machine)
+    derived = {"alarm": "Its stable name; else the metric.", "state": "ALARM or OK; else ALARM."}
+    alarm = fields.command(messages.Alarm, _alarm, place, machine, derived)
     alarm.__doc__ = "Say that an alarm is in ALARM, or OK again; what it opens pages people."
     app.command("alarm", rich_help_panel=_PANEL, epilog=_ALARM_EXAMPLES)(alarm)
-    report = fields.command(messages.Report, _report, place, machine)
-    example = fields.example("allclear report", messages.Report, ("service", "region"))
+    heard = {"source": "How they were heard: case, phone, social; else case."}
+    report = fields.command(messages.Report, _report, place, machine, heard)
+    example = fields.example("allclear report", messages.Report, ["service", "region"])
     app.command("report", rich_help_panel=_PANEL, epilog=f"Example: {example}")(report)
     silence = fields.command(messages.Silence, _silence, {**place, **fields.words(messages.Silence)}, human)
     app.command("silence", rich_help_panel=_PANEL, epilog=_SILENCE_EXAMPLE)(silence)
@@ -45,7 +47,7 @@ def add(app: typer.Typer, incident: typer.Typer) -> None:
     declare = fields.command(
         messages.Declare, _declare, fields.words(messages.Declare), {**human, "test": (_Test, False)}
     )
-    declared = fields.example("allclear incident declare", messages.Declare)
+    declared = fields.example("allclear incident declare", messages.Declare, ["title"])
     incident.command("declare", epilog=f"Example: {declared}")(declare)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from model import course, phases
 from model.catalog import Catalog
 from model.effects import Outcome, PlanRequest, Tell
-from model.incident import AlarmFact, Incident
+from model.incident import AlarmFact, Incident, unique
 from model.plan import AlarmFacts, Plan, facts_for, plan_for
 
 LONGEST: Final = timedelta(days=30)
@@ -36,9 +36,9 @@ class Story:
     Attributes:
         facts: What the catalogue knows about it.
         severity: As the rules take it.
-        wakes: Every page, in order, until the rounds repeat.
-        exhausted: When nobody has answered, and for which team.
-        every: How often the round to everybody repeats then; nothing where nobody is woken.
+        wakes: Every page, in order, until then.
+        exhausted: When everybody has been called, and nobody has answered; nothing if that never comes.
+        everybody: Who is called then, all at once over every channel; nobody, where nobody is woken.
         told: Who is told without being woken.
         also: Whom a multi-service event would wake at once, besides.
         managers: Who would be told then, at onset.
@@ -47,8 +47,8 @@ class Story:
     facts: AlarmFacts
     severity: int
     wakes: list[Wake] = field(default_factory=list)
-    exhausted: list[tuple[timedelta, str]] = field(default_factory=list)
-    every: timedelta | None = None
+    exhausted: timedelta | None = None
+    everybody: list[str] = field(default_factory=list)
     also: list[Wake] = field(default_factory=list)
     managers: list[str] = field(default_factory=list)
 
@@ -61,13 +61,13 @@ def explain(
     story = Story(facts, severity or facts.kpi_severity or 3)
     alone = _Ahead(catalog, _incident(catalog, facts, story.severity, metric, at))
     for moment in alone.run():
-        told = {key for row in alone.incident.engagements.values() for key in [row.team] if row.exhausted_at}
-        story.exhausted += [(moment - at, team) for team in told if team not in {t for _, t in story.exhausted}]
-        if facts.team in told:
+        row = alone.incident.engagements.get(facts.team)
+        if row and row.exhausted_at:
+            story.exhausted = moment - at
             break
-    story.wakes = alone.wakes(at)
-    if alone.incident.severity < 4:
-        story.every = catalog.policy.shout_again_every
+    pages = alone.wakes(at)
+    story.wakes = [it for it in pages if it.after != story.exhausted]
+    story.everybody = unique(it.person for it in pages if it.after == story.exhausted)
     _add_multi_service(story, catalog, facts, metric, at)
     return story
 

@@ -22,10 +22,10 @@ _WORDS = {
     "reason": "Why, in words for the ticket.",
     "text": "In words for the ticket.",
     "link": "Where it can be seen.",
-    "kind": "What kind it is.",
+    "kind": "What it is.",
     "person": "Who leads from now on; without it, you.",
     "handover": "What is open, who does what, until when.",
-    "impacted": "Whether your team is.",
+    "impacted": "Whether your team is",
     "customers": "What customers see, and how many of them.",
     "again_at": "When you say more: a moment, or in 10m.",
     "at": "When it was so, if not now: a moment, or 5m for five minutes ago.",
@@ -63,15 +63,17 @@ def command(
     take: Callable[[dict[str, Any]], int],
     arguments: Mapping[str, Any],
     extra: Mapping[str, tuple[Any, Any]],
+    derived: Mapping[str, str] | None = None,
 ) -> Callable[..., int]:
     """Return a command that takes a message's fields as options.
 
     Args:
         message: The message; its description is the command's help.
         take: Gets everything that was typed, by name.
-        arguments: What is typed without an option, by name: `Annotated` as typer reads it. A message's main field may
-            be typed both ways.
+        arguments: What is typed without an option, by name: `Annotated` as typer reads it. Under `words` a message's
+            main field may be typed both ways.
         extra: Further options: name → annotation and default.
+        derived: Fields that `take` fills in where they were left out, with their help.
     """
 
     def run(**typed: Any) -> int:
@@ -80,9 +82,13 @@ def command(
             raise Stop(f"the {main} is given twice, with and without `--{main}`", UNUSABLE)
         return take({**typed, **({main: words} if words else {})})
 
+    helps = {name: _help(message, name, bare="words" in arguments) for name in message.model_fields} | dict(
+        derived or {}
+    )
+    options = [name for name in _in_order(message) if name not in arguments]
     parameters = [
         *(_parameter(name, _ARGUMENT, annotation) for name, annotation in arguments.items()),
-        *(_option(message, name) for name in _in_order(message) if name not in arguments),
+        *(_option(name, message.model_fields[name], helps[name]) for name in options),
         *(_parameter(name, _OPTION, annotation, default) for name, (annotation, default) in extra.items()),
     ]
     # typer reads the signature; the names of options are what people learn of a message.
@@ -97,8 +103,8 @@ def words(message: type[Message]) -> dict[str, Any]:
     main = main_field(message)
     if not main:
         return {}
-    metavar = _metavar(main, _core(message.model_fields[main].annotation))
-    return {"words": Annotated[str | None, typer.Argument(metavar=f"[{metavar}]", show_default=False)]}
+    said = _help(message, main, bare=False).removesuffix(" Needed.")
+    return {"words": Annotated[str | None, typer.Argument(metavar=main.upper(), help=said, show_default=False)]}
 
 
 def _in_order(message: type[Message]) -> list[str]:
@@ -111,21 +117,28 @@ def _parameter(name: str, kind: Any, annotation: Any, default: Any = None) -> in
     return inspect.Parameter(name, kind, default=given, annotation=annotation)
 
 
-def _option(message: type[Message], name: str) -> inspect.Parameter:
-    field = message.model_fields[name]
-    flag = f"--{name.replace('_', '-')}"
-    help_text = _help(message, name, field)
-    kind = _core(field.annotation)
+def _option(name: str, field: FieldInfo, said: str) -> inspect.Parameter:
+    flag, kind = flag_of(name), _core(field.annotation)
     annotation: Any
     default: Any = None
-    if kind is bool:
-        annotation, default = Annotated[bool, typer.Option(flag, help=help_text)], False
+    if kind is bool and field.is_required():
+        annotation = Annotated[bool | None, typer.Option(f"{flag}/{flag.replace('--', '--no-')}", help=said)]
+    elif kind is bool:
+        annotation, default = Annotated[bool, typer.Option(flag, help=said)], False
     elif get_origin(kind) is list:
-        singular = flag.removesuffix("s")
-        annotation = Annotated[list[str] | None, typer.Option(singular, metavar=_metavar(name, kind), help=help_text)]
+        annotation = Annotated[list[str] | None, typer.Option(_one(flag), metavar=_one(name).upper(), help=said)]
     else:
-        annotation = Annotated[str | None, typer.Option(flag, metavar=_metavar(name, kind), help=help_text)]
+        annotation = Annotated[str | None, typer.Option(flag, metavar=_metavar(name, kind), help=said)]
     return _parameter(name, _OPTION, annotation, default)
+
+
+def flag_of(name: str) -> str:
+    """Return a field's option."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _one(name: str) -> str:
+    return name.removesuffix("s")
 
 
 def _core(annotation: Any) -> Any:
@@ -138,22 +151,20 @@ def _core(annotation: Any) -> Any:
 
 
 def _metavar(name: str, kind: Any) -> str:
+    return {int: "N", float: "X", datetime: "WHEN"}.get(kind, name.upper())
+
+
+def _help(message: type[Message], name: str, *, bare: bool) -> str:
+    field, is_main = message.model_fields[name], name == main_field(message)
+    kind = _core(field.annotation)
     if get_origin(kind) is Literal:
-        return "|".join(str(option) for option in get_args(kind))
-    if kind is datetime:
-        return "WHEN"
-    if get_origin(kind) is list:
-        return name.removesuffix("s").upper()
-    return {int: "N", float: "X"}.get(kind, name.upper())
-
-
-def _help(message: type[Message], name: str, field: FieldInfo) -> str:
-    said = field.description or _WORDS.get(name, "")
-    if field.is_required() and name != main_field(message):
-        said += " Needed."
-    elif name == main_field(message):
-        said += " Or say it without the option."
-    return said.strip()
+        options = ", ".join(str(option) for option in get_args(kind))
+        said = f"{_WORDS.get(name, '').rstrip('.')}: {options}.".lstrip(": ")
+    else:
+        said = field.description or _WORDS.get(name, "")
+    if bare and is_main:
+        return f"{said} Or say it without the option.".strip()
+    return f"{said} Needed.".strip() if field.is_required() else said
 
 
 def example(typed: str, message: type[Message], arguments: Sequence[str] = ()) -> str:
@@ -164,19 +175,17 @@ def example(typed: str, message: type[Message], arguments: Sequence[str] = ()) -
         message: The message.
         arguments: Fields that are typed without an option.
     """
-    words = [typed]
-    main = main_field(message)
     given = {name: value for name, value in message.example.items() if name not in CARRIED}
-    words += [_quoted(given.pop(name)) for name in (*arguments, main) if name in given]
+    said = [typed, *(_quoted(given.pop(name)) for name in arguments if name in given)]
     for name, value in given.items():
-        flag = f"--{name.replace('_', '-')}"
-        if value is True:
-            words.append(flag)
+        flag = flag_of(name)
+        if isinstance(value, bool):
+            said.append(flag if value else flag.replace("--", "--no-"))
         elif isinstance(value, list):
-            words += [f"{flag.removesuffix('s')} {_quoted(one)}" for one in value]
+            said += [f"{_one(flag)} {_quoted(one)}" for one in value]
         else:
-            words.append(f"{flag} {_quoted(value)}")
-    return " ".join(words)
+            said.append(f"{flag} {_quoted(value)}")
+    return " ".join(said)
 
 
 def _quoted(value: object) -> str:
@@ -204,6 +213,13 @@ def read(message: type[Message], typed: dict[str, Any], now: Callable[[], dateti
     return payload
 
 
+def _is_said(message: type[Message], name: str, value: Any) -> bool:
+    if value is False:  # a flag nobody gave, unless the message cannot do without it
+        field = message.model_fields.get(name)
+        return field is not None and field.is_required()
+    return value is not None and value != "" and value != []
+
+
 def _when(message: type[Message], name: str, value: Any, now: Callable[[], datetime]) -> Any:
     """Let people say moments from now on as durations: '2h', '10m'."""
     field = message.model_fields.get(name)
@@ -226,6 +242,6 @@ def _sentence(message: type[Message], errors: Sequence[Any]) -> str:
         if name == main_field(message):
             name = f"the {name}"
         elif name:
-            name = f"--{name.replace('_', '-')}"
-        parts.append(f"{name} {words}" if words == "is needed" else f"{name}: {words}" if name else words)
+            name = flag_of(name)
+        parts.append(f"{name} {words}" if words == "is needed" else f"{name}: {words}".removeprefix(": "))
     return "; ".join(parts)

@@ -37,12 +37,18 @@ def make_app() -> typer.Typer:
     return app
 
 
-def _root(
-    version: Annotated[bool, typer.Option("--version", help="Say which version this is.", is_eager=True)] = False,
-) -> None:
-    if version:
+def _say_version(is_asked: bool) -> None:
+    if is_asked:
         typer.echo(f"allclear {_version()}")
         raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", is_eager=True, callback=_say_version)
+    ] = False,
+) -> None:
+    """Only carries the option."""
 
 
 def _version() -> str:
@@ -79,7 +85,8 @@ def _usage(error: typer.TyperException) -> int:
     said = error.format_message().strip()
     if not said:  # nothing was typed, and help is written already
         return OK
-    return _end(f"{said.rstrip('.')}; see `{path} --help`", error.exit_code)
+    said = said[0].lower() + said[1:].rstrip(".?").replace(". Did you mean", "; did you mean")
+    return _end(f"{said}. See `{path} --help`", error.exit_code)
 
 
 def _end(text: str, code: int) -> int:

@@ -35,7 +35,7 @@ def _note(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What you see, in words for the ticket.")],
     incident: Which = None,
     kind: Annotated[
-        str | None, typer.Option("--kind", metavar="error|change|metric|correlation|note", help="What kind it is.")
+        str | None, typer.Option("--kind", metavar="KIND", help="What it is: error, change, metric, correlation, note.")
     ] = None,
     link: Annotated[str | None, typer.Option("--link", metavar="LINK", help="Where it can be seen.")] = None,
     by: As = None,

@@ -16,7 +16,7 @@ As = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 Which = Annotated[
-    str | None, typer.Argument(metavar="[ID]", help="The incident, if several are open: its last four characters.")
+    str | None, typer.Argument(metavar="ID", help="The incident, if several are open: its last four characters.")
 ]
 _ID = Annotated[str, typer.Argument(metavar="ID", help="The incident's id, or its last four characters.")]
 
@@ -42,7 +42,7 @@ def add_updates(app: typer.Typer) -> None:
     """Add a command per update: `allclear incident state-impact ID …`."""
     for name, message in to_incident().items():
         typed = name.replace("_", "-")
-        epilog = f"Example: {fields.example(f'allclear incident {typed} 7F3A', message)}"
+        epilog = f"Example: {fields.example(f'allclear incident {typed} 7F3A', message, [fields.main_field(message)])}"
         app.command(typed, epilog=epilog, rich_help_panel="Tell an incident")(_update(name, message))
 
 

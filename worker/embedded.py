@@ -62,6 +62,9 @@ if os.getppid() == int(sys.argv[1]):
 PID: Final = "{pid}"
 """Stands for the holder of a lock."""
 
+IN_USE: Final = "address already in use"
+"""What the server says when somebody else has its port."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -159,9 +162,7 @@ class Embedded:
         """
         try:
             self._lock = await self._its_turn()
-            port = free_port(self._ports[0], "ALLCLEAR_TEMPORAL_PORT")
-            self._ports = (port, free_port(self._ports[1], "ALLCLEAR_UI_PORT"))
-            await self._boot()
+            await self._boot_on(*self._ports)
             self._held.callback(self._where.unlink, missing_ok=True)
         except BaseException:
             await self.stop()
@@ -179,8 +180,8 @@ class Embedded:
             try:
                 await self._boot()
                 say("the Temporal server is back")
-            except Refused as refused:
-                say(str(refused))
+            except (Refused, OSError) as error:
+                say(str(error))
 
     async def stop(self) -> None:
         """End it in order, or after `GRACE` in any way; only ever the process started here."""
@@ -215,6 +216,16 @@ class Embedded:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
+
+    async def _boot_on(self, port: int, ui_port: int) -> None:
+        """Start on these ports; one that was free, and taken a moment later, is replaced by another."""
+        for left in (2, 1, 0):
+            self._ports = free_port(port, "ALLCLEAR_TEMPORAL_PORT"), free_port(ui_port, "ALLCLEAR_UI_PORT")
+            try:
+                return await self._boot()
+            except Refused as refused:
+                if not left or (port and ui_port) or IN_USE not in str(refused):
+                    raise
 
     async def _boot(self) -> None:
         """Start the process and wait until it, and nobody else on its port, serves."""

@@ -106,11 +106,18 @@ async def test_a_taken_port_is_named_with_its_setting(tmp_path: Path) -> None:
 async def test_a_port_taken_at_the_last_moment_is_not_mistaken_for_ours(
     tmp_path: Path, server: Embedded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "free_port", lambda wanted, _: wanted or free_port(0, ""))
-    other = Embedded(tmp_path, NAMESPACE, port=int(server.address.rpartition(":")[2]))
+    taken = int(server.address.rpartition(":")[2])
+    offered = iter([taken])
+    monkeypatch.setattr(embedded, "free_port", lambda wanted, _: wanted or next(offered, free_port(0, "")))
+    other = Embedded(tmp_path, NAMESPACE, port=taken, ui_port=free_port(0, ""))
     with pytest.raises(Refused, match=r"did not start: .*can't set frontend port .*already in use"):
         await other.start()
     assert other.pid is None
+
+    another = Embedded(tmp_path, NAMESPACE)
+    await another.start()
+    assert another.address != server.address
+    await another.stop()
     assert (await retention(await client_of(server))) == RETENTION
 
 

@@ -98,6 +98,9 @@ class Settler:
             return False
         if last == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
             return True
+        if last == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+            cause = history.events[-1].workflow_task_failed_event_attributes.failure.message
+            raise RuntimeError(f"{workflow_id} is wedged: {cause}")
         return _under_way(history.events)
 
 

@@ -1,5 +1,6 @@
 """What our own processes say to an incident. A person has no use for these."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +15,7 @@ class Inside:
 
     state: Incident
     touched: bool
-
-    def now(self) -> datetime:
-        """Return the process's time."""
-        raise NotImplementedError
+    now: Callable[[], datetime]
 
     @workflow.signal(description="internal: alarms of this event changed")
     def alarms_changed(self, x: Any = None) -> None:

@@ -25,13 +25,14 @@ LOOK_FOR = 3.0
 _PANEL = "Raise an alarm"
 _Service = Annotated[str, typer.Argument(metavar="SERVICE", help="A service of the catalogue.")]
 _Region = Annotated[str | None, typer.Argument(metavar="REGION", help="Its region; its only one needs no name.")]
+_By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who or what sends it.")]
 _Test = Annotated[bool, typer.Option("--test", help="Goes through everything and leaves the house nowhere.")]
 
 
 def add(app: typer.Typer, incident: typer.Typer) -> None:
     """Add `alarm`, `report`, `silence` and `detection`, and `declare` to the incident's commands."""
     place = {"service": _Service, "region": _Region}
-    machine = {"by": (As, None), "test": (_Test, False), "json": (Json, False)}
+    machine = {"by": (_By, None), "test": (_Test, False), "json": (Json, False)}
     human = {"by": (As, None), "json": (Json, False)}
     derived = {"alarm": "Its stable name; else the metric.", "state": "ALARM or OK; else ALARM."}
     alarm = fields.command(messages.Alarm, _alarm, place, machine, derived)
@@ -169,6 +170,9 @@ def _update(name: str, message: type[Message], typed: dict[str, Any], service: s
 def _partition(catalog: Catalog, service: str, region: str) -> str:
     """Return whose `Detection` a person speaks to: the service's, else the first."""
     facts = facts_for(catalog, service, region, "")
+    home = {GLOBAL, *(name for regions in catalog.partitions.values() for name in regions)}
+    if region and region not in home:
+        raise Stop(f"no partition has the region {region!r}{did_you_mean(region, home)}", UNUSABLE)
     if service and not facts.service_known:
         raise Stop(f"the catalogue has no service {service!r}{did_you_mean(service, catalog.services)}", UNUSABLE)
     return facts.partition if facts.known else catalog.partition_of(region) or next(iter(catalog.partitions), UNMAPPED)

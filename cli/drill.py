@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import _AsyncGeneratorContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import typer
 from pydantic import ValidationError
@@ -172,7 +172,12 @@ def _progress(driver: str, tell: Progress) -> Iterator[str]:
         del DRIVERS[name]
 
 
-Server = Callable[[str], _AsyncGeneratorContextManager[Driver]]
+class Server(Protocol):
+    """Starts a server; as `DRIVERS` holds them."""
+
+    def __call__(self, secret: str) -> _AsyncGeneratorContextManager[Driver]:
+        """Start it."""
+        ...
 
 
 def _watched(driver: Server, tell: Progress) -> Server:

@@ -8,7 +8,8 @@ from typing import Final
 from model import course, phases
 from model.catalog import Catalog
 from model.effects import Outcome, PlanRequest, Tell
-from model.incident import AlarmFact, Incident, unique
+from model.incident import AlarmFact, Incident
+from model.matter import unique
 from model.plan import AlarmFacts, Plan, facts_for, plan_for
 
 LONGEST: Final = timedelta(days=30)

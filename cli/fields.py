@@ -18,7 +18,8 @@ CARRIED = ("by", "key", "test")
 """Fields the command fills in by itself, or offers for every message alike."""
 
 _WORDS = {
-    "team": "Your team, where you have several.",
+    "team": "Which team.",
+    "title": "What is wrong, in a few words.",
     "reason": "Why, in words for the ticket.",
     "text": "In words for the ticket.",
     "link": "Where it can be seen.",
@@ -103,7 +104,7 @@ def words(message: type[Message]) -> dict[str, Any]:
     main = main_field(message)
     if not main:
         return {}
-    said = _help(message, main, bare=False).removesuffix(" Needed.")
+    said = _help(message, main, bare=False).removesuffix("Needed.").strip()
     return {"words": Annotated[str | None, typer.Argument(metavar=main.upper(), help=said, show_default=False)]}
 
 
@@ -159,7 +160,8 @@ def _help(message: type[Message], name: str, *, bare: bool) -> str:
     kind = _core(field.annotation)
     if get_origin(kind) is Literal:
         options = ", ".join(str(option) for option in get_args(kind))
-        said = f"{_WORDS.get(name, '').rstrip('.')}: {options}.".lstrip(": ")
+        about = _WORDS.get(name, "").rstrip(".").split(",")[0]
+        said = f"{about}: {options}.".lstrip(": ")
     else:
         said = field.description or _WORDS.get(name, "")
     if bare and is_main:

@@ -56,7 +56,7 @@ def _life(row: IncidentRow) -> str:
 
 def _team(row: IncidentRow, team: EngagementRow) -> tuple[Cell, ...]:
     if team.acknowledged_at:
-        after = ago(team.acknowledged_at - team.paged[0].at) if team.paged else ""
+        after = ago(_whole(team.acknowledged_at) - _whole(team.paged[0].at)) if team.paged else ""
         waited = f" (after {after})" if after else ""
         said = Text(f"{team.acknowledged_by} {_clock(team.acknowledged_at, row.opened_at)}{waited}", style="green")
     elif team.released_at:
@@ -75,6 +75,11 @@ def _paged(row: IncidentRow, team: EngagementRow) -> str:
     return "; ".join(f"{person} {', '.join(pages)}" for person, pages in people.items())
 
 
+def _whole(at: datetime) -> datetime:
+    """Cut to whole seconds, as times are shown."""
+    return at.replace(microsecond=0)
+
+
 def _clock(at: datetime, opened: datetime) -> str:
     """Return a time of day, with the day where it is another one."""
     return f"{at:%H:%M}" if at.date() == opened.date() else f"{at:%b %d %H:%M}"
@@ -83,11 +88,13 @@ def _clock(at: datetime, opened: datetime) -> str:
 def _refusals(out: Console, drill: Drill, problems: Sequence[Problem]) -> None:
     """Name the steps that had to be refused: that they were is part of the story."""
     wrong = {problem.step for problem in problems}
-    for number, step in enumerate(drill.steps, start=1):
-        if step.refused and number not in wrong:
-            by = step.payload.get("by", "") if isinstance(step.payload, dict) else ""
-            words = f': "{step.refused}"' if isinstance(step.refused, str) else ""
-            line(out, f"\nRefused, as it must be: `{step.message}` by {by or 'nobody'} after {ago(step.at)}{words}")
+    refused = [step for number, step in enumerate(drill.steps, start=1) if step.refused and number not in wrong]
+    if refused:
+        line(out)
+    for step in refused:
+        by = step.payload.get("by", "") if isinstance(step.payload, dict) else ""
+        words = f': "{step.refused}"' if isinstance(step.refused, str) else ""
+        line(out, f"Refused, as it must be: `{step.message}` by {by or 'nobody'} after {ago(step.at)}{words}")
 
 
 def _problems(out: Console, problems: Sequence[Problem]) -> None:

@@ -12,7 +12,7 @@ from model.drill import TO_DETECTION
 from model.messages import Answer, Message
 
 As = Annotated[
-    str | None, typer.Option("--as", metavar="PERSON", help="Who you are, if not ALLCLEAR_USER or your login.")
+    str | None, typer.Option("--as", metavar="PERSON", help="Who you are; else ALLCLEAR_USER, else your login.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 Which = Annotated[

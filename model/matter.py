@@ -23,12 +23,13 @@ SYSTEM = "allclear"
 """Who speaks when the system does."""
 
 What = Literal[
-    "opened", "promoted", "absorbed", "joined_by_alarm", "alarm", "reported", "engaged", "called_back",
-    "paged",
-    "acknowledged", "joined", "exhausted", "fallback", "nobody_on_call", "paging_stopped", "released",
-    "stood_down",
-    "statement", "observed", "lead", "severity", "made_big", "told", "refused", "tenet_broken", "phase",
-    "verified", "verification_failed", "reopened", "closed", "all_clear", "unreadable", "unmapped",
+    "opened", "promoted", "absorbed", "joined_by_alarm", "alarm", "reported", "engaged", "called_back", "paged",
+    "acknowledged", "joined", "exhausted", "fallback", "nobody_on_call", "paging_stopped", "released", "stood_down",
+    "statement", "statement_missing", "observed", "lead", "forked", "rejoined", "severity", "made_big", "told",
+    "proposed", "decided", "executed", "stopped", "expired", "refused", "tenet_broken", "phase", "verified",
+    "verification_failed", "recovery", "draft_waiting", "held", "notified", "related", "inquiry", "sentiment",
+    "checked", "coe_suggested", "coe_declined", "coe_assigned", "coe", "rca", "action", "campaign", "overdue",
+    "reopened", "closed", "all_clear", "unreadable", "unmapped",
 ]  # fmt: skip
 """The closed vocabulary of a timeline's entries."""
 

@@ -1,0 +1,75 @@
+"""What an incident knows of the matters that follow from it: COEs, the RCA, action items."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel
+
+from model.matter import What
+
+
+class Item(BaseModel):
+    """One matter as its incident knows it; it says so by the signal `item_changed`.
+
+    Attributes:
+        id: Its workflow id.
+        n: An action item's number in the incident.
+        settled: Nothing of it is owed any more before all clear (a COE reviewed, the RCA delivered, a promised item
+            validated or withdrawn by consent).
+    """
+
+    id: str
+    kind: Literal["coe", "rca", "action"]
+    status: str
+    n: int = 0
+    team: str = ""
+    subject: str = ""
+    title: str = ""
+    author: str = ""
+    owner: str = ""
+    horizon: str = ""
+    promised: bool = False
+    replaces: int | None = None
+    due_at: datetime | None = None
+    promised_due_at: datetime | None = None
+    validated_at: datetime | None = None
+    published_at: datetime | None = None
+    why_reasons: list[str] = []
+    findings: list[str] = []
+    settled: bool = False
+
+
+class ItemChanged(BaseModel):
+    """The signal `item_changed`: how a matter stands, and the line it adds to the incident's timeline.
+
+    Attributes:
+        line: The line's text; empty adds none.
+    """
+
+    item: Item
+    what: What = "observed"
+    line: str = ""
+    by: str = "allclear"
+
+
+class AcceptedAction(BaseModel):
+    """An action of an accepted COE; the incident numbers it and begins its item."""
+
+    title: str
+    goal: str
+    horizon: Literal["short", "mid", "long"]
+    owner: str
+    due: datetime
+    promised: bool = False
+    validation: str = ""
+    lesson: str = ""
+    replaces: int | None = None
+    kind: Literal["incremental", "replacement"] | None = None
+
+
+class ActionsAccepted(BaseModel):
+    """The signal `actions_accepted`: a COE's actions are to begin."""
+
+    coe: str
+    by: str
+    actions: list[AcceptedAction]

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from cli import here
 from cli.explain import Story, Wake, explain
-from cli.say import FAILED, UNUSABLE, Cell, Stop, as_json, console, failed, line, table
+from cli.say import FAILED, UNUSABLE, Cell, Stop, as_json, console, count, failed, line, table
 from cli.talk import Json
 from model.catalog import GLOBAL, Catalog, Finding, check
 from model.policy import did_you_mean
@@ -67,8 +68,8 @@ def _show_findings(out: Console, path: Path, findings: Sequence[Finding], errors
         table(out, ("", "where", "what"), rows)
     if errors:
         warnings = len(findings) - errors
-        also = f", and {warnings} warnings" if warnings else ""
-        line(out, f"{path} cannot be used: {errors} error{'s' if errors > 1 else ''}{also}.", "bad")
+        also = f", {count(warnings, 'warning')}" if warnings else ""
+        line(out, f"{path} cannot be used: {count(errors, 'error')}{also}.", "bad")
 
 
 def _explain(
@@ -197,5 +198,14 @@ def _policy(json: Json = False) -> int:
     if json:
         as_json([dict(zip(("name", "value", "unit", "reason"), row, strict=True)) for row in rows])
     else:
-        table(console(), ("number", "value", "unit", "why"), rows)
+        _show_policy(console(), rows)
     return 0
+
+
+def _show_policy(out: Console, rows: Sequence[tuple[str, str, str, str]]) -> None:
+    if not out.is_terminal:
+        table(out, ("number", "value", "unit", "why"), rows)
+        return
+    for name, value, unit, reason in rows:
+        out.print(Text.assemble((name, "code"), "  ", (value, "bold"), "" if unit == "time" else f" {unit}"))
+        out.print(Padding(Text(reason, style="note"), (0, 0, 0, 4)))

@@ -8,7 +8,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from cli import fields, find, here
-from cli.say import UNUSABLE, Stop, as_json, console, line, table
+from cli.say import UNUSABLE, Stop, as_json, console, count, line, table
 from cli.talk import As, Json, show
 from link.starting import open_detection, signal_detection
 from model import messages
@@ -100,7 +100,7 @@ def _signal(name: str, message: type[Message], typed: dict[str, Any]) -> int:
 
 def _told(name: str, payload: dict[str, Any], incident: str, partition: str) -> str:
     if name == "report":
-        return f"Reported to detection/{partition}; one report opens nothing by itself. `allclear detection` shows it"
+        return f"Reported to detection/{partition}, where reports are counted: `allclear detection` shows them"
     said = f"{payload['alarm']} of {payload['service']} in {payload['region']}: {payload['state']}"
     if incident:
         return f"{said}. {incident} has it: `allclear incident show {find.short_name(incident)}`"
@@ -198,14 +198,14 @@ def _detection(json: Json = False) -> int:
     return 0
 
 
-_SHOWN = {"partition", "alarms", "incidents", "silences", "unreadable", "repeats", "opened"}
+_SHOWN = {"partition", "alarms", "incidents", "silences", "reports", "unreadable", "repeats", "opened"}
 
 
 def _show(state: Detection) -> None:
     out = console()
     unmapped = " (what the catalogue does not know)" if state.partition == UNMAPPED else ""
     open_ones = [known for known in state.incidents.values() if not known.ended]
-    counts = f"{len(state.alarms)} in alarm, {len(open_ones)} incidents open, {state.repeats} repeats ignored"
+    counts = f"{len(state.alarms)} in alarm, {count(len(open_ones), 'incident')} open"
     line(out, f"{state.partition}{unmapped}: {counts}", "head")
     alarms = [
         (
@@ -219,12 +219,18 @@ def _show(state: Detection) -> None:
         for it in sorted(state.alarms.values(), key=lambda it: it.fact.since)
     ]
     if alarms:
-        table(out, ("since", "", "in alarm", "alarm", "incident", "summary"), alarms, indent=2)
+        table(out, ("since (UTC)", "", "in alarm", "alarm", "incident", "summary"), alarms, indent=2)
     silences = [
         (f"{it.until:%b %d %H:%M}", it.service, it.region or "everywhere", it.by, it.reason) for it in state.silences
     ]
     if silences:
-        table(out, ("silent until", "service", "region", "by", "reason"), silences, indent=2)
+        table(out, ("silent until (UTC)", "service", "region", "by", "reason"), silences, indent=2)
+    reports = [
+        (f"{it.at:%b %d %H:%M}", it.service, it.region, it.customer or f"{it.count} × {it.source}", it.text)
+        for it in state.reports
+    ]
+    if reports:
+        table(out, ("reported", "service", "region", "by", "text"), reports, indent=2)
     unreadable = [(f"{it.at:%b %d %H:%M}", it.name, it.why, it.payload) for it in state.unreadable]
     if unreadable:
         table(out, ("unreadable", "message", "why", "what came"), unreadable, indent=2)

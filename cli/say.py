@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
@@ -85,20 +85,18 @@ def table(out: Console, heads: Sequence[str], rows: Sequence[Sequence[Cell]], in
 
 
 def _wrapped(out: Console, heads: Sequence[str], rows: Sequence[Sequence[Cell]], indent: int) -> None:
+    grid = Table(box=None, show_header=any(heads), padding=(0, 2, 0, 0), pad_edge=False)
     # Names and times stay whole; the last column, which holds words, is what wraps.
-    grid = Table(box=box.SIMPLE_HEAD if any(heads) else None, show_header=any(heads), show_edge=False, pad_edge=False)
     for number, head in enumerate(heads):
         grid.add_column(Text(head, style="note"), overflow="fold", no_wrap=number < len(heads) - 1)
     for row in rows:
         grid.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
-    if indent:
-        pad = Table.grid(padding=0)
-        pad.add_column(width=indent)
-        pad.add_column()
-        pad.add_row("", grid)
-        out.print(pad)
-    else:
-        out.print(grid)
+    out.print(Padding(grid, (0, 0, 0, indent), expand=False))
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number of things: '1 incident', '2 incidents'."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _plain(cell: Cell) -> str:

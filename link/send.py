@@ -50,7 +50,8 @@ async def send_update(
                     return answer
                 except WorkflowUpdateFailedError as error:
                     raise Refused(_reason(error)) from None
-                except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+                except (WorkflowUpdateRPCTimeoutOrCancelledError, RuntimeError) as error:
+                    # A lazy client that cannot connect raises a bare RuntimeError.
                     last = str(error)
                 except RPCError as error:
                     if error.status == RPCStatusCode.NOT_FOUND and not await _running(client, workflow_id):

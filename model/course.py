@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from model import absorption, engagement, escalation, phases, ticket
-from model.effects import Lookup, Outcome, Page, PlanRequest, Tell, failed, next_retry
+from model import absorption, engagement, escalation, ladder, phases, ticket
+from model.effects import Execute, Lookup, Outcome, Page, PlanRequest, Tell, failed, next_retry
 from model.incident import Incident, Phase, Sent
 
 
@@ -17,8 +17,9 @@ def advance(incident: Incident, now: datetime) -> datetime | None:
         phases.opened(incident, now)
     course = phases.advance(incident, now)
     called = escalation.advance(incident, now)
+    mitigating = ladder.advance(incident, now)
     incident.trim()
-    due = [course, called, next_retry(incident.owed), incident.record_retry_at]
+    due = [course, called, mitigating, next_retry(incident.owed), incident.record_retry_at]
     return min((at for at in due if at and at > now), default=None)
 
 
@@ -42,6 +43,10 @@ def effect_ended(incident: Incident, key: str, outcome: Outcome, now: datetime) 
         else:
             engagement.page_ended(incident, key, ok=outcome.ok, reason=outcome.reason, now=now)
         return
+    if isinstance(order, Execute):
+        del incident.owed[key]
+        ladder.execution_ended(incident, order, outcome, now)
+        return
     if not outcome.ok and outcome.again:
         if owed.tries == 0 and isinstance(order, Lookup | PlanRequest | Tell):
             incident.say("fallback", f"{order.lane} waits: {outcome.reason}", now=now)
@@ -61,7 +66,10 @@ def effect_ended(incident: Incident, key: str, outcome: Outcome, now: datetime) 
 
 def _planned(incident: Incident, order: PlanRequest, outcome: Outcome, now: datetime) -> None:
     if outcome.plan:
-        incident.plan = incident.plan.merged(outcome.plan)
+        # A name somebody typed is no service: only what the catalogue knows becomes part of the plan.
+        known = {name: s for name, s in outcome.plan.services.items() if s.known or name in incident.services}
+        incident.plan = incident.plan.merged(outcome.plan.model_copy(update={"services": known}))
+    ladder.owners_known(incident)
     for team in order.teams:
         if team in incident.plan.teams:
             engagement.call(incident, team, order.reason, now=now, by=order.by)

@@ -67,7 +67,7 @@ def _needs(incident: Incident, now: datetime) -> str:
     if incident.phase == Phase.CLOSE:
         who = ", ".join(awaited(incident))
         return f"## Waiting for {who}: close it\n\nSend the update `close`:\n\n{_json(messages.Close.example)}"
-    rows = [incident.engagements[team] for team in awaited(incident)]
+    rows = [incident.engagements[team] for team in awaited(incident) if team in incident.engagements]
     rows.sort(key=lambda row: row.called_at, reverse=True)
     if not rows:
         return "## Nothing waits for anybody"

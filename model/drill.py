@@ -294,6 +294,19 @@ def incident_row(incident: Incident, entries: Iterable[Entry]) -> IncidentRow:
             )
             for row in incident.engagements.values()
         ],
+        mitigations=[
+            MitigationRow(
+                n=p.n,
+                kind=p.kind,
+                target=p.target,
+                proposed_by=p.proposed_by,
+                decided_by=p.decided_by or None,
+                verdict=p.verdict,
+                executed_at=p.executed_at,
+                verified_at=p.verified_at,
+            )
+            for p in incident.proposals
+        ],
         messages=[
             MessageRow(at=m.at, audience=m.audience, to=m.to, text=m.text)
             for m in sorted(incident.messages, key=lambda m: m.at)

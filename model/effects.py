@@ -90,6 +90,20 @@ class Lookup(BaseModel):
     test: bool = False
 
 
+class Execute(BaseModel):
+    """A step of the mitigation ladder is run, or undone (M1)."""
+
+    lane: Literal["execute"] = "execute"
+    incident: str
+    proposal: int
+    kind: str
+    target: str
+    set_aside: list[str] = []
+    undo: bool = False
+    at: datetime
+    test: bool = False
+
+
 class PlanRequest(BaseModel):
     """A question to the catalogue: whom do these teams and services mean now."""
 
@@ -102,8 +116,8 @@ class PlanRequest(BaseModel):
     at: datetime
 
 
-Order = Annotated[Page | Tell | Signal | Start | Forward | Lookup | PlanRequest, Field(discriminator="lane")]
-Lane = Literal["page", "message", "signal", "process", "forward", "lookup", "plan"]
+Order = Annotated[Page | Execute | Tell | Signal | Start | Forward | Lookup | PlanRequest, Field(discriminator="lane")]
+Lane = Literal["execute", "page", "message", "signal", "process", "forward", "lookup", "plan"]
 
 
 AnyOrder = TypeVar("AnyOrder", bound=BaseModel)

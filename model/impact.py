@@ -9,7 +9,6 @@ from model.effects import PlanRequest
 from model.incident import (
     AlarmFact,
     Incident,
-    Phase,
     ReportFact,
 )
 from model.plan import Plan
@@ -55,7 +54,7 @@ def _in_alarm(incident: Incident, fact: AlarmFact, known: AlarmFact | None, now:
     else:
         incident.services.append(fact.service)
         incident.say("joined_by_alarm", f"{fact.service} in {fact.region}: {fact.alarm}: {said}", now=now)
-    _back_to_mitigate(incident, f"{fact.alarm} of {fact.service} is in ALARM", now)
+    phases.back_to_mitigate(incident, f"{fact.alarm} of {fact.service} is in ALARM", now)
     _wake(incident, now)
     add_region(incident, fact.region, now)
     moves.worsen(incident, fact.severity, f"{fact.alarm} of {fact.service}", now)
@@ -86,15 +85,6 @@ def _wake(incident: Incident, now: datetime) -> None:
     for team, row in list(incident.engagements.items()):
         if row.asleep:
             engagement.call(incident, team, "in alarm again", now=now)
-
-
-def _back_to_mitigate(incident: Incident, why: str, now: datetime) -> None:
-    if incident.phase == Phase.VERIFY:
-        incident.say("verification_failed", why, now=now)
-        incident.mitigated_at = None
-        moves.enter(incident, Phase.MITIGATE, now)
-    elif incident.phase in (Phase.CLOSE, Phase.REFLECT, Phase.ALL_CLEAR):
-        phases.reopen(incident, why, now)
 
 
 def reported(incident: Incident, change: Reported, now: datetime) -> None:

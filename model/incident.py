@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from model.matter import SYSTEM, Matter, unique
+from model.proposals import Proposal
 
 CALL_LEADERS = "call-leaders"
 """The engagement row of people beyond the teams (design §4)."""
@@ -202,6 +203,10 @@ class Incident(Matter):
     reports: list[ReportFact] = []
     notes: list[Improvement] = []
     suspicion: str = ""
+    proposals: list[Proposal] = []
+    first_mitigated_at: datetime | None = None
+    recovery_at: datetime | None = None
+    recovered_for: list[str] = []
     broken_tenets: list[str] = []
 
     @property

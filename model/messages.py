@@ -2,15 +2,17 @@
 
 import json
 from datetime import datetime
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from model.text import Cut, Name, Words, clean, cut
 from model.times import Moment
 
 Source = Literal["service", "subsystem", "canary", "traffic"]
 """Kinds of alarm source (D1, D2, D4)."""
+Region = Annotated[Name, AfterValidator(lambda region: region or "global")]
+"""A region; what names none is global."""
 LightReason = Literal["false_alarm", "no_impact", "duplicate", "self_recovered"]
 """Why an event may end by the light way out (X0)."""
 
@@ -167,7 +169,7 @@ class Alarm(Message):
 
     alarm: Name = Field(min_length=1)
     service: Name = Field(min_length=1)
-    region: Name = "global"
+    region: Region = "global"
     metric: Name = ""
     state: Literal["ALARM", "OK"]
     source: Source = "service"
@@ -191,7 +193,7 @@ class Report(Message):
     }
 
     service: Name = Field(min_length=1)
-    region: Name = "global"
+    region: Region = "global"
     source: Literal["case", "phone", "social"]
     count: int = Field(default=1, ge=1, le=1_000_000)
     text: Cut = ""

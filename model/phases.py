@@ -9,6 +9,7 @@ from model.incident import (
     Incident,
     Phase,
 )
+from model.matter import unique
 from model.times import ago
 
 SUSPECT = "usual suspect"
@@ -84,6 +85,7 @@ def reopen(incident: Incident, why: str, now: datetime, by: str = "allclear", cl
     incident.closed_at = incident.all_clear_at = incident.mitigated_at = None
     incident.close_reason = ""
     incident.clear_since = None
+    incident.recovered_for = []
     moves.enter(incident, Phase.MITIGATE, now)
     for team in incident.owners:
         engagement.call(incident, team, f"reopened: {why}", now=now)
@@ -119,8 +121,8 @@ def advance(incident: Incident, now: datetime) -> datetime | None:
 
 
 def _advance_clear(incident: Incident, now: datetime) -> list[datetime]:
-    """Nothing of the event is in alarm: verify at once, stop waking people, and after the window go to close."""
-    if incident.clear_since is None or not incident.alarms:
+    """Nothing of the event is in alarm: verify, stop waking people, and after the window go to close."""
+    if incident.clear_since is None:
         return []
     if incident.phase != Phase.VERIFY:
         moves.enter(incident, Phase.VERIFY, now)
@@ -135,13 +137,34 @@ def _advance_clear(incident: Incident, now: datetime) -> list[datetime]:
     if verified > now:
         due.append(verified)
     else:
-        incident.mitigated_at = incident.clear_since
-        window = ago(incident.policy.verification_window)
-        incident.say("verified", f"clear for {window}, not confirmed by a customer", now=now)
-        moves.enter(incident, Phase.CLOSE, now)
-        moves.notify_detection(incident, now)
-        engagement.tell(incident, incident.owners, f"{incident.id} is mitigated: close it, with a reason.", now)
+        _verified(incident, now)
     return due
+
+
+def _verified(incident: Incident, now: datetime) -> None:
+    incident.mitigated_at = incident.clear_since
+    incident.first_mitigated_at = incident.first_mitigated_at or incident.clear_since
+    canaries = [fact.alarm for fact in incident.alarms.values() if fact.source == "canary"]
+    eyes = unique([*incident.recovered_for, *canaries])
+    seen = f"confirmed by {', '.join(eyes[:5])}" if eyes else "not confirmed by a customer"
+    incident.say("verified", f"clear for {ago(incident.policy.verification_window)}, {seen}", now=now)
+    for proposal in incident.proposals:
+        if proposal.status == "executed":
+            proposal.verified_at = proposal.verified_at or now
+    moves.enter(incident, Phase.CLOSE, now)
+    moves.notify_detection(incident, now)
+    engagement.tell(incident, incident.owners, f"{incident.id} is mitigated: close it, with a reason.", now)
+
+
+def back_to_mitigate(incident: Incident, why: str, now: datetime) -> None:
+    """Go back: what seemed mitigated is not (M3), or was not over."""
+    if incident.phase == Phase.VERIFY:
+        incident.say("verification_failed", why, now=now)
+        incident.mitigated_at = incident.clear_since = None
+        incident.recovered_for = []
+        moves.enter(incident, Phase.MITIGATE, now)
+    elif incident.phase in (Phase.CLOSE, Phase.REFLECT, Phase.ALL_CLEAR):
+        reopen(incident, why, now)
 
 
 def _let_sleep(incident: Incident, now: datetime) -> None:

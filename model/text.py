@@ -20,6 +20,8 @@ class Refused(Exception):
 
 def clean(text: str) -> str:
     """Return `text` without control and invisible formatting characters (newline and tab stay)."""
+    if text.isprintable():
+        return text.strip()
     kept = (c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
     return "".join(kept).strip()
 

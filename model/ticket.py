@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from model import messages
+from model import ladder, messages
 from model.effects import Deployment, Outcome
 from model.incident import Improvement, Incident, Statement
 from model.matter import Act
@@ -91,6 +91,7 @@ def _has_customers(incident: Incident, team: str) -> bool:
 
 def deployments_known(incident: Incident, outcome: Outcome, now: datetime) -> None:
     """Write the answer about deployments into the ticket, also when it is 'none' (M2)."""
+    ranked: list[Deployment] = []
     if outcome.deployments is None:
         text = "deployments: no source is configured, so nobody knows"
     elif not (ranked := suspicious(incident, outcome.deployments)):
@@ -99,6 +100,7 @@ def deployments_known(incident: Incident, outcome: Outcome, now: datetime) -> No
         text = "deployments around the start: " + "; ".join(said(d) for d in ranked)
     incident.suspicion = text
     incident.say("observed", f"change: {text}", now=now)
+    ladder.suspect(incident, ranked, now)
 
 
 def _window(incident: Incident) -> str:

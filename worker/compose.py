@@ -12,6 +12,9 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.catalogue.live import LiveCatalogue
 from activities.comms import Messenger
 from activities.comms.send import Telling
+from activities.mitigation import Mitigator
+from activities.mitigation.by_hand import ByHand
+from activities.mitigation.run import Mitigating
 from activities.paging import Pager
 from activities.paging.send import Paging
 from activities.record import Recorder
@@ -43,6 +46,7 @@ class Connectors:
     recorder: Recorder
     tickets: Ticketing
     deployments: Deployments | None = None
+    mitigator: Mitigator = field(default_factory=ByHand)
     links: Callable[[str, str], str] = field(default=lambda incident, person: "")
 
 
@@ -66,6 +70,7 @@ def activities_of(
         Telling(connectors.messengers, connectors.inside_messenger).tell,
         Recording(connectors.recorder, connectors.tickets).record,
         Telemetry(connectors.deployments).deployments,
+        Mitigating(connectors.mitigator, inside=ByHand()).execute,
     ]
 
 

@@ -10,6 +10,7 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 from activities.catalogue import PLAN
 from activities.comms import TELL
+from activities.mitigation import EXECUTE
 from activities.paging import PAGE
 from activities.record import RECORD
 from activities.telemetry import DEPLOYMENTS
@@ -41,6 +42,11 @@ async def tell(key: str, owed: Owed) -> Outcome:
 async def lookup(key: str, owed: Owed) -> Outcome:
     """Ask the telemetry."""
     return await _activity(DEPLOYMENTS, key, owed.order, OTHERS_WITHIN, "deployments", Priority(priority_key=3))
+
+
+async def execute(key: str, owed: Owed) -> Outcome:
+    """Run a step of the ladder."""
+    return await _activity(EXECUTE, key, owed.order, OTHERS_WITHIN, "execute", Priority(priority_key=1))
 
 
 async def record(batch: Record) -> Outcome:
@@ -118,5 +124,6 @@ PERFORMERS: Mapping[Lane, Perform] = {
     "process": start,
     "lookup": lookup,
     "message": tell,
+    "execute": execute,
 }
 """How the effects of a matter are performed; `Detection` has lanes of its own."""

@@ -12,9 +12,7 @@ from activities.telemetry.deployments_file import FileDeployments
 from model.effects import Lookup
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
-ORDER = Lookup(
-    incident="INC-20260302-7F3A", services=["checkout-api"], since=NINE - timedelta(hours=1), until=NINE
-)
+ORDER = Lookup(incident="INC-20260302-7F3A", services=["checkout-api"], since=NINE - timedelta(hours=1), until=NINE)
 
 
 def line(service: str, version: str, started: int, finished: int | None = None) -> str:
@@ -22,9 +20,7 @@ def line(service: str, version: str, started: int, finished: int | None = None) 
     moments = {"started": NINE + timedelta(minutes=started)}
     if finished is not None:
         moments["finished"] = NINE + timedelta(minutes=finished)
-    return json.dumps(
-        {"service": service, "version": version, **{k: v.isoformat() for k, v in moments.items()}}
-    )
+    return json.dumps({"service": service, "version": version, **{k: v.isoformat() for k, v in moments.items()}})
 
 
 async def found(path: Path, *lines: str) -> list[str]:

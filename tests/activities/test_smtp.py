@@ -47,15 +47,11 @@ class House:
         self.envelopes: list[Envelope] = []
         self.says: dict[str, str] = {}
 
-    async def handle_MAIL(
-        self, server: Any, session: Any, envelope: Envelope, address: str, options: Any
-    ) -> str:
+    async def handle_MAIL(self, server: Any, session: Any, envelope: Envelope, address: str, options: Any) -> str:
         envelope.mail_from = address
         return self.says.get("MAIL", "250 OK")
 
-    async def handle_RCPT(
-        self, server: Any, session: Any, envelope: Envelope, address: str, options: Any
-    ) -> str:
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Envelope, address: str, options: Any) -> str:
         if "RCPT" not in self.says:
             envelope.rcpt_tos.append(address)
         return self.says.get("RCPT", "250 OK")
@@ -84,9 +80,7 @@ def serving(house: House, **options: Any) -> Iterator[Mailer]:
     controller = Controller(house, hostname="127.0.0.1", port=port, **options)
     controller.start()
     try:
-        yield Mailer(
-            "127.0.0.1", port, "AllClear <allclear@house.test>", tls="none", within=timedelta(seconds=3)
-        )
+        yield Mailer("127.0.0.1", port, "AllClear <allclear@house.test>", tls="none", within=timedelta(seconds=3))
     finally:
         controller.stop()
 
@@ -171,9 +165,7 @@ async def test_nobody_listening_is_tried_again(mailer: Mailer) -> None:
 async def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
     async with _silent() as port:
         began = time.monotonic()
-        failed = await refused(
-            Mailer("127.0.0.1", port, "a@b.test", tls="none", within=timedelta(seconds=0.3))
-        )
+        failed = await refused(Mailer("127.0.0.1", port, "a@b.test", tls="none", within=timedelta(seconds=0.3)))
     assert time.monotonic() - began < 2
     assert failed.again
     assert failed.reason == f"127.0.0.1:{port} did not answer in time"
@@ -267,9 +259,7 @@ async def test_a_password_in_a_servers_answer_is_taken_out(mailer: Mailer, house
     assert "550 *** *** is not for me" in failed.reason
 
 
-async def test_without_the_encryption_that_was_asked_for_nothing_is_sent(
-    mailer: Mailer, house: House
-) -> None:
+async def test_without_the_encryption_that_was_asked_for_nothing_is_sent(mailer: Mailer, house: House) -> None:
     user = replace(mailer, user="allclear", password=PASSWORD)
     assert "STARTTLS" in (await refused(replace(user, tls="starttls"))).reason
     assert "ALLCLEAR_SMTP_TLS" in (await refused(replace(user, tls="tls"))).reason

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from model import messages, response, ticket
+from model import ladder, ladder_messages, messages, recovery, response, ticket
 from model.incident import Incident
 from model.matter import Act
 from model.messages import Message
@@ -19,6 +19,10 @@ DOORS: dict[str, tuple[type[Message], Callable[[Act[Incident]], Commit]]] = {
     "state_impact": (messages.StateImpact, ticket.state_impact),
     "observe": (messages.Observe, ticket.observe),
     "note": (messages.Note, ticket.note),
+    "propose": (ladder_messages.Propose, ladder.propose),
+    "decide": (ladder_messages.Decide, ladder.decide),
+    "stop": (ladder_messages.Stop, ladder.stop),
+    "confirm_recovery": (ladder_messages.ConfirmRecovery, recovery.confirm),
     "stand_down": (messages.StandDown, response.stand_down),
     "close": (messages.Close, response.close),
     "reopen": (messages.Reopen, response.reopen),

@@ -15,11 +15,12 @@ from workflows.incident.close import Close
 from workflows.incident.coordinate import Coordinate
 from workflows.incident.engage import Engage
 from workflows.incident.inside import Inside
+from workflows.incident.mitigate import Mitigate
 from workflows.matter import MOVED, MatterProcess
 
 
 @workflow.defn(name="Incident")
-class Incident(Engage, Coordinate, Close, Inside, MatterProcess):
+class Incident(Engage, Coordinate, Mitigate, Close, Inside, MatterProcess):
     """One incident, from the first alarm until all clear."""
 
     state: State

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from model import absorption, engagement, escalation, ladder, phases, ticket
+from model import absorption, closing, engagement, escalation, ladder, phases, ticket
 from model.effects import Execute, Lookup, Outcome, Page, PlanRequest, Tell, failed, next_retry
 from model.incident import Incident, Phase, Sent
 
@@ -16,6 +16,10 @@ def advance(incident: Incident, now: datetime) -> datetime | None:
     if incident.phase == Phase.DETECT:
         phases.opened(incident, now)
     course = phases.advance(incident, now)
+    if incident.phase == Phase.CLOSE and incident.looked_back_at is None:
+        incident.looked_back_at = now
+        closing.suggest(incident, now)
+        closing.start_rca(incident, now)
     called = escalation.advance(incident, now)
     mitigating = ladder.advance(incident, now)
     incident.trim()

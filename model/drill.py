@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
+from model.checklist import ITEMS
 from model.effects import Deployment
 from model.incident import Incident, Paged, Responder
 from model.matter import Entry
@@ -306,6 +307,48 @@ def incident_row(incident: Incident, entries: Iterable[Entry]) -> IncidentRow:
                 verified_at=p.verified_at,
             )
             for p in incident.proposals
+        ],
+        checklist=[
+            CheckRow(
+                item=item,
+                done=any(c.item == item for c in incident.checked),
+                by=next((c.by for c in incident.checked if c.item == item), None),
+            )
+            for item in ITEMS
+        ],
+        coes=[
+            CoeRow(
+                team=i.team,
+                subject=i.subject,
+                author=i.author,
+                status=i.status,
+                why_reasons=i.why_reasons,
+                findings=i.findings,
+            )
+            for i in incident.items.values()
+            if i.kind == "coe"
+        ],
+        rca=next(
+            (
+                RcaRow(due_at=i.due_at, status=i.status, published_at=i.published_at)
+                for i in incident.items.values()
+                if i.kind == "rca" and i.due_at
+            ),
+            None,
+        ),
+        actions=[
+            ActionRow(
+                n=i.n,
+                title=i.title,
+                horizon=i.horizon,
+                owner=i.owner,
+                status=i.status,
+                due_at=i.due_at,
+                promised_due_at=i.promised_due_at,
+                validated_at=i.validated_at,
+            )
+            for i in incident.items.values()
+            if i.kind == "action"
         ],
         messages=[
             MessageRow(at=m.at, audience=m.audience, to=m.to, text=m.text)

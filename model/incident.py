@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from model.checklist import Checked, Suggestion
+from model.items import Item
 from model.matter import SYSTEM, Matter, unique
 from model.proposals import Proposal
 
@@ -204,6 +206,10 @@ class Incident(Matter):
     notes: list[Improvement] = []
     suspicion: str = ""
     proposals: list[Proposal] = []
+    checked: list[Checked] = []
+    suggestions: list[Suggestion] = []
+    looked_back_at: datetime | None = None
+    items: dict[str, Item] = {}
     first_mitigated_at: datetime | None = None
     recovery_at: datetime | None = None
     recovered_for: list[str] = []

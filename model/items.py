@@ -1,5 +1,6 @@
 """What an incident knows of the matters that follow from it: COEs, the RCA, action items."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -37,6 +38,11 @@ class Item(BaseModel):
     why_reasons: list[str] = []
     findings: list[str] = []
     settled: bool = False
+
+
+def all_settled(items: Iterable[Item]) -> bool:
+    """Whether nothing is owed any more: COEs reviewed, the RCA delivered, promises validated or withdrawn."""
+    return all(item.settled for item in items if item.kind != "action" or item.promised)
 
 
 class ItemChanged(BaseModel):

@@ -9,6 +9,7 @@ from model.incident import (
     Incident,
     Phase,
 )
+from model.items import all_settled
 from model.matter import unique
 from model.times import ago
 
@@ -82,7 +83,7 @@ def call_suspects(incident: Incident, now: datetime) -> None:
 def reopen(incident: Incident, why: str, now: datetime, by: str = "allclear", claimed: bool = False) -> None:
     """Go back to mitigating: it was not over."""
     incident.say("reopened", why, now=now, by=by, claimed=claimed)
-    incident.closed_at = incident.all_clear_at = incident.mitigated_at = None
+    incident.closed_at = incident.all_clear_at = incident.mitigated_at = incident.looked_back_at = None
     incident.close_reason = ""
     incident.clear_since = None
     incident.recovered_for = []
@@ -104,7 +105,7 @@ def advance(incident: Incident, now: datetime) -> datetime | None:
     due = [*incident.awaiting.values()]
     if incident.phase in BEFORE_CLOSE:
         due += _advance_clear(incident, now)
-    if incident.phase == Phase.REFLECT:
+    if incident.phase == Phase.REFLECT and all_settled(incident.items.values()):
         incident.all_clear_at = now
         moves.enter(incident, Phase.ALL_CLEAR, now)
         incident.say("all_clear", "nothing is owed any more", now=now)

@@ -11,7 +11,7 @@ from model.effects import PlanRequest
 from model.incident import BEFORE_CLOSE, CALL_LEADERS, Engagement, Incident, Phase, Responder
 from model.matter import Act
 from model.messages import Answer
-from model.moves import notify_detection, restart_clocks
+from model.moves import restart_clocks
 from model.permissions import require
 from model.phases import reopen as go_back
 from model.phases import respond_fully, send_off
@@ -291,50 +291,6 @@ def stand_down(act: Act[Incident]) -> Commit:
         return act.answer(f"off duty: {', '.join(teams)}")
 
     return commit
-
-
-def close(act: Act[Incident]) -> Commit:
-    """Leave: by the light way with a reason (X0), or from the phase `close`."""
-    message = act.message
-    assert isinstance(message, messages.Close)
-    still_open(act.matter)
-    require(act, "close")
-    incident = act.matter
-    if incident.phase != Phase.CLOSE:
-        _light_way(incident, message)
-
-    def commit() -> Answer:
-        joined(act)
-        incident.closed_at = act.now
-        incident.close_reason = message.reason or ""
-        act.say("closed", " ".join(word for word in (message.reason, message.text) if word) or "closed")
-        for team, row in incident.engagements.items():
-            if not row.released_at:
-                send_off(incident, team, "closed", act.now)
-        incident.phase = Phase.REFLECT
-        incident.say("phase", Phase.REFLECT.value, now=act.now)
-        notify_detection(incident, act.now)
-        within = incident.policy.reopen_within
-        return act.answer(f"closed; an alarm within {int(within.total_seconds() // 60)} min reopens it")
-
-    return commit
-
-
-def _light_way(incident: Incident, message: messages.Close) -> None:
-    why = []
-    if incident.big:
-        why.append("it is a full response")
-    if incident.customers_hit:
-        why.append(f"customers are hit ({incident.customers_hit})")
-    if incident.in_alarm:
-        why.append("in alarm: " + ", ".join(f"{fact.service} {fact.alarm}" for fact in incident.in_alarm[:5]))
-    if why:
-        raise Refused(f"not the light way out, because {'; '.join(why)}. It can be closed in phase close")
-    if message.reason is None:
-        raise Refused(
-            "say why in `reason`: false_alarm, no_impact, duplicate or self_recovered "
-            f"(without a reason an incident is closed in phase close, this is {incident.phase})"
-        )
 
 
 def reopen(act: Act[Incident]) -> Commit:

@@ -271,6 +271,7 @@ class Embedded:
             *("--ip", HOST, "--port", str(port), "--ui-port", str(ui_port), "--ui-disable-news-fetch"),
             *("--namespace", self._namespace, "--db-filename", str(self._folder / "temporal.db")),
             *("--log-level", "error", *FLAGS),
+            *("--dynamic-config-value", "frontend.enableServerVersionCheck=false"),  # it would ask the internet
         ]
 
     def _follow(self, stream: asyncio.StreamReader, kept: deque[str]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from model import ladder, ladder_messages, messages, recovery, response, ticket
+from model import closing, closing_messages, ladder, ladder_messages, messages, recovery, response, ticket
 from model.incident import Incident
 from model.matter import Act
 from model.messages import Message
@@ -24,6 +24,9 @@ DOORS: dict[str, tuple[type[Message], Callable[[Act[Incident]], Commit]]] = {
     "stop": (ladder_messages.Stop, ladder.stop),
     "confirm_recovery": (ladder_messages.ConfirmRecovery, recovery.confirm),
     "stand_down": (messages.StandDown, response.stand_down),
-    "close": (messages.Close, response.close),
+    "check": (closing_messages.Check, closing.check),
+    "assign_coe": (closing_messages.AssignCoe, closing.assign_coe),
+    "add_action": (closing_messages.AddAction, closing.add_action),
+    "close": (messages.Close, closing.close),
     "reopen": (messages.Reopen, response.reopen),
 }

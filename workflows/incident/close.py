@@ -1,12 +1,15 @@
-"""Doors of the end: off duty, closed, and open again (X0, X4)."""
+"""Doors of the end: the checklist, what begins at it, off duty, closed, and open again (X0-X4, R8)."""
 
-from model import messages, response
+from model import closing, closing_messages, messages, response
 from workflows.door import door
 
 
 class Close:
     """What people say when it is over, or not."""
 
+    check = door(closing_messages.Check, closing.check)
+    assign_coe = door(closing_messages.AssignCoe, closing.assign_coe)
+    add_action = door(closing_messages.AddAction, closing.add_action)
     stand_down = door(messages.StandDown, response.stand_down)
-    close = door(messages.Close, response.close)
+    close = door(messages.Close, closing.close)
     reopen = door(messages.Reopen, response.reopen)

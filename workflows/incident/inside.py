@@ -6,8 +6,9 @@ from typing import Any
 
 from temporalio import workflow
 
-from model import absorption, course, engagement, impact
+from model import absorption, closing, course, engagement, impact
 from model.incident import Incident
+from model.items import ActionsAccepted, ItemChanged
 
 
 class Inside:
@@ -45,6 +46,18 @@ class Inside:
     def handover(self, x: Any = None) -> None:
         """Take over."""
         absorption.take_over(self.state, absorption.Handover.model_validate(x), self.now())
+        self.touched = True
+
+    @workflow.signal(description="internal: a COE, the RCA or an action item says how it stands")
+    def item_changed(self, x: Any = None) -> None:
+        """Learn how a matter of this incident stands."""
+        closing.item_changed(self.state, ItemChanged.model_validate(x), self.now())
+        self.touched = True
+
+    @workflow.signal(description="internal: a COE was accepted, its actions begin")
+    def actions_accepted(self, x: Any = None) -> None:
+        """Begin a COE's actions."""
+        closing.actions_accepted(self.state, ActionsAccepted.model_validate(x), self.now())
         self.touched = True
 
     @workflow.signal(description="internal: a page of an absorbed incident has ended")

@@ -1,4 +1,4 @@
-"""What closing asks for: the checklist, and post-mortems that the measurements suggest (X1-X3). Rules: `model.closing`."""
+"""What closing asks for: the checklist, and the post-mortems that measurements suggest (X1-X3)."""
 
 from datetime import datetime
 from typing import Literal

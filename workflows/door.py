@@ -14,7 +14,7 @@ from model.text import Refused
 Rule = Callable[[Act[Any]], Callable[[], Answer]]
 """A rule of `model`: it refuses, or returns what to do."""
 Extra = Callable[[Any, Any], None]
-"""A check of state and message against the worker's live catalogue: it is not run on replay, so it may look (design §2)."""
+"""A check against the worker's live catalogue: it is not run on replay, so it may look (design §2)."""
 
 
 class Hosts(Protocol):

@@ -1,13 +1,17 @@
 """The ladder: what one person may decide, what takes two, what did not help (M0-M3)."""
 
+from typing import Any
+
 import pytest
 
 from model.effects import Deployment, Outcome
 from model.text import Refused
 from tests.model.simulation import Simulation
 
-ROLL_BACK = {"kind": "roll_back", "target": "checkout-api@2.3.1", "why": "started with it"}
-CONFIG = {"kind": "change_config", "target": "checkout-api", "why": "limit too low", "confidence": "reproduced twice"}
+Fields = dict[str, Any]
+
+ROLL_BACK: Fields = {"kind": "roll_back", "target": "checkout-api@2.3.1", "why": "started with it"}
+CONFIG: Fields = {"kind": "change_config", "target": "checkout-api", "why": "limit too low", "confidence": "reproduced twice"}
 
 
 def mitigating() -> Simulation:

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from model.recording import Record, record_of
+from model import recording
 from model.incident import AlarmFact, Incident
+from model.recording import Record
 from store import Store, open_store
 from store.migrate import upgrade
 
@@ -32,14 +33,14 @@ def with_alarm(it: Incident, alarm: str, service: str = "checkout-api", region: 
 
 def next_batch(it: Incident) -> Record:
     """Take the next batch, as if the record had already confirmed the one before."""
-    batch = record_of(it)
+    batch = recording.batch(it)
     it.recorded = max([it.recorded, *(entry.seq for entry in batch.entries)])
     return batch
 
 
 async def put(store: Store, *incidents: Incident) -> None:
     for it in incidents:
-        batch = record_of(it)
+        batch = recording.batch(it)
         await store.record(batch.incident, batch.entries)
 
 

@@ -1,5 +1,6 @@
 """Payloads as pydantic models; a message that cannot be read is refused with a sentence, not a stack trace."""
 
+from collections.abc import Sequence
 from types import NoneType
 from typing import Any, get_args
 
@@ -12,7 +13,7 @@ from temporalio.converter import (
     DefaultPayloadConverter,
     JSONPlainPayloadConverter,
 )
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, FailureError
 
 from model.messages import Message, sentence
 
@@ -48,6 +49,28 @@ class _Payloads(CompositePayloadConverter):
         json = _Json()
         converters = DefaultPayloadConverter.default_encoding_payload_converters
         super().__init__(*(json if isinstance(c, JSONPlainPayloadConverter) else c for c in converters))
+
+    def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
+        hints: list[Any] = type_hints or [None] * len(payloads)
+        return [self._one(payload, hint) for payload, hint in zip(payloads, hints, strict=False)]
+
+    def _one(self, payload: Payload, hint: Any) -> Any:
+        """Return what a payload says; a signal that cannot be read becomes its text, which its handler shows.
+
+        Without it the SDK drops such a signal, before any handler or interceptor sees it (facts-temporal §0.2).
+        """
+        try:
+            [value] = super().from_payloads([payload], [hint] if hint is not None else None)
+            return value
+        except FailureError:
+            raise
+        except Exception:
+            if message := _message_of(hint):
+                example = message.example_json()
+                raise refusal(f"this cannot be read as JSON (json/plain); send for example {example}") from None
+            if hint is None or hint is Any:
+                return payload.data.decode(errors="replace")
+            raise
 
 
 DATA_CONVERTER = DataConverter(payload_converter_class=_Payloads)

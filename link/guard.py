@@ -116,13 +116,18 @@ class _Inbound(WorkflowInboundInterceptor):
         proof = input.headers.get(HEADER)
         if proof is not None and not self._fits(proof, input):
             raise refusal("the proof of who sends this does not fit; send it again through allclear")
+        if len(input.args) > 1 or any(arg is not None and not isinstance(arg, Message) for arg in input.args):
+            raise refusal("send one JSON object, or nothing")
         _mark(input, proof is not None)
         try:
             super().handle_update_validator(input)
+        except FailureError:
+            raise
         except Refused as error:
             raise refusal(str(error)) from None
-        except TypeError:
-            raise refusal("send one JSON object, or nothing") from None
+        except Exception as error:
+            workflow.logger.exception("update %s could not be checked", input.update)
+            raise refusal(f"{input.update} could not be checked ({type(error).__name__}: {error})") from None
 
     def _fits(self, proof: Payload, input: HandleUpdateInput) -> bool:
         expected = _signed(self._secret, workflow.info().workflow_id, input.update, input.id)

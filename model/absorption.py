@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel
 
 from model import engagement, impact, moves, phases
-from model.incident import AlarmFact, Engagement, Incident, Phase, ReportFact, Responder, Statement
+from model.incident import CALL_LEADERS, AlarmFact, Engagement, Incident, Phase, ReportFact, Responder, Statement
 from model.matter import unique
 from model.plan import Plan
+from model.times import Moment
 
 HANDOVER_WITHIN = timedelta(seconds=10)
 """How long a promoted incident waits for what the absorbed ones know before it pages by itself."""
@@ -35,7 +36,7 @@ class Handover(BaseModel):
     source: str
     services: list[str] = []
     regions: list[str] = []
-    opened_at: datetime
+    opened_at: Moment
     severity: int = 3
     customers_hit: str = ""
     alarms: list[AlarmFact] = []
@@ -111,9 +112,11 @@ def take_over(incident: Incident, handover: Handover, now: datetime) -> None:
         incident.plan = incident.plan.merged(handover.plan)
     incident.absorbed = unique([*incident.absorbed, handover.source, *handover.absorbed])
     for row in handover.engagements:
-        _merge_row(incident, row)
+        if row.team in incident.plan.teams or row.team == CALL_LEADERS:
+            _merge_row(incident, row)
     for person, responder in handover.people.items():
-        _merge_person(incident, person, responder)
+        if person in incident.plan.people:
+            _merge_person(incident, person, responder)
     incident.statements += handover.statements
     incident.reports = [*incident.reports, *handover.reports][-impact.REPORTS_KEPT :]
     for service in handover.services:

@@ -201,7 +201,7 @@ class CoeFile(BaseModel):
         return next((given for given in self.detection if given.question == question), None)
 
 
-_YES_NO: Final = re.compile(r"(yes|y|true|no|none|n|false|nobody)\b[\s,.;:!–—-]*", re.IGNORECASE)
+_YES_NO: Final = re.compile(r"(yes|y|true|not|no|none|n|false|nobody)\b[\s,.;:!–—-]*", re.IGNORECASE)
 
 
 def yes_or_no(text: str) -> tuple[bool | None, str]:

@@ -2,28 +2,29 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
-from model import messages
+from model.checklist import ITEMS
 from model.engagement import members
 from model.incident import CALL_LEADERS, Engagement, Incident, Phase
+from model.matter import unique
 from model.partition import Detection
+from model.proposals import Proposal
 from model.text import escape
 from model.times import ago
 
 IN_FULL = 3
 """Needs shown in full; the rest is a line (design §3)."""
-LAST_LINES = 8
+LAST_LINES = 6
 """Timeline lines shown."""
 
 
 def awaited(incident: Incident) -> list[str]:
-    """Return for whom the incident waits: teams that have not acknowledged, owners who can close."""
-    if incident.phase == Phase.CLOSE:
-        return incident.owners or [incident.plan.incident_response]
-    if incident.closed_at or incident.phase == Phase.ABSORBED:
+    """Return for whom the incident waits, each once."""
+    if incident.phase == Phase.ABSORBED:
         return []
-    return [team for team, row in incident.engagements.items() if row.open]
+    return unique(who for need in needs(incident) for who in need.who.split(", "))
 
 
 def incident_details(incident: Incident, now: datetime) -> str:
@@ -31,9 +32,8 @@ def incident_details(incident: Incident, now: datetime) -> str:
     if incident.phase == Phase.ABSORBED:
         into = incident.absorbed_into
         return f"# {incident.id} is now part of {into}\n\n[Open {into}](/namespaces/{{namespace}}/workflows/{into})"
-    parts = [_where(incident, now), _needs(incident, now), _last(incident)]
-    behind = _behind(incident)
-    return "\n\n".join(part for part in [*parts, behind] if part)
+    parts = [_where(incident, now), _last(incident), _behind(incident), _needs(incident, now)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _where(incident: Incident, now: datetime) -> str:
@@ -63,24 +63,83 @@ def _in_alarm(incident: Incident) -> str:
     return escape("; ".join(firing[:6])) + more
 
 
-def _needs(incident: Incident, now: datetime) -> str:
+@dataclass(frozen=True)
+class Need:
+    """Something that waits for somebody: since when, for whom, and what to send."""
+
+    since: datetime
+    who: str
+    what: str
+    update: str
+    example: Mapping[str, object]
+
+
+def needs(incident: Incident) -> list[Need]:
+    """Return what waits for people, the newest first."""
+    found = [_to_decide(incident, proposal) for proposal in incident.proposals if proposal.status == "waiting"]
     if incident.phase == Phase.CLOSE:
-        who = ", ".join(awaited(incident))
-        return f"## Waiting for {who}: close it\n\nSend the update `close`:\n\n{_json(messages.Close.example)}"
-    rows = [incident.engagements[team] for team in awaited(incident) if team in incident.engagements]
-    rows.sort(key=lambda row: row.called_at, reverse=True)
-    if not rows:
+        found += _to_close(incident)
+    elif not incident.closed_at:
+        rows = [row for row in incident.engagements.values() if row.open]
+        found += [
+            Need(row.called_at, row.team, _page_state(incident, row), "acknowledge", _acknowledge(incident, row))
+            for row in rows
+        ]
+    return sorted(found, key=lambda need: need.since, reverse=True)
+
+
+def _to_decide(incident: Incident, proposal: Proposal) -> Need:
+    who = proposal.team or incident.plan.incident_response
+    people = members(incident, who) if who in incident.plan.teams else []
+    example = {"by": people[0] if people else "your id", "proposal": proposal.n, "verdict": "approve"}
+    resort = " (last resort: a second person)" if proposal.last_resort else ""
+    what = f"decide {proposal.n}: {proposal.kind} {escape(proposal.target)}{resort}: {escape(proposal.why)}"
+    return Need(proposal.proposed_at, who, what, "decide", example)
+
+
+def _to_close(incident: Incident) -> list[Need]:
+    since = incident.looked_back_at or incident.opened_at
+    who = ", ".join(incident.owners or [incident.plan.incident_response])
+    by = "your id"
+    if not incident.big and not incident.customers_hit:
+        return [Need(since, who, "close it with a reason", "close", {"by": by, "reason": "self_recovered"})]
+    done = {checked.item for checked in incident.checked}
+    missing = [item for item in ITEMS if item not in done]
+    found = [
+        Need(
+            since,
+            suggestion.team,
+            f"a COE is suggested: {escape('; '.join(suggestion.reasons))}",
+            "assign_coe",
+            {"by": by, "team": suggestion.team, "author": (members(incident, suggestion.team) or [by])[0]},
+        )
+        for suggestion in incident.suggestions
+        if not suggestion.answer and suggestion.team in incident.plan.teams
+    ]
+    if missing:
+        found.append(Need(since, who, f"the checklist: {', '.join(missing)}", "check", {"by": by, "done": missing}))
+    else:
+        found.append(Need(since, who, "close it", "close", {"by": by}))
+    return found
+
+
+def _needs(incident: Incident, now: datetime) -> str:
+    found = needs(incident)
+    if not found:
         return "## Nothing waits for anybody"
     parts = ["## Waiting"]
-    for row in rows[:IN_FULL]:
-        parts.append(_need(incident, row, now))
-    if len(rows) > IN_FULL:
-        parts.append("And for " + ", ".join(row.team for row in rows[IN_FULL:][:30]) + ".")
-    parts.append(f"Send the update `acknowledge`, in your own name:\n\n{_json(_acknowledge(incident, rows[0]))}")
+    parts += [f"**{need.who}**, since {ago(now - need.since)}: {need.what}" for need in found[:IN_FULL]]
+    if len(found) > IN_FULL:
+        parts.append("And for " + ", ".join(need.who for need in found[IN_FULL:][:30]) + ".")
+    shown: list[str] = []
+    for need in found[:IN_FULL]:
+        if need.update not in shown:
+            shown.append(need.update)
+            parts.append(f"Send the update `{need.update}`, in your own name:\n\n{_json(need.example)}")
     return "\n\n".join(parts)
 
 
-def _need(incident: Incident, row: Engagement, now: datetime) -> str:
+def _page_state(incident: Incident, row: Engagement) -> str:
     paged = [
         f"{person} ({', '.join(p.channel for p in responder.pages if p.team == row.team and p.confirmed)})"
         for person, responder in incident.people.items()
@@ -88,7 +147,7 @@ def _need(incident: Incident, row: Engagement, now: datetime) -> str:
     ]
     state = "**nobody could be reached**; " if row.exhausted_at else ""
     heard = f"paged: {', '.join(paged[:6])}" if paged else "nobody paged yet"
-    return f"**{row.team}** to acknowledge, since {ago(now - row.called_at)}: {state}{heard}. {escape(row.reason)}"
+    return f"acknowledge. {state}{heard}. {escape(row.reason)}"
 
 
 def _acknowledge(incident: Incident, row: Engagement) -> dict[str, str]:

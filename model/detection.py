@@ -11,6 +11,7 @@ from model.effects import Outcome, Signal, Start, failed
 from model.messages import Answer
 from model.partition import Arrived, Detection, Silenced, Unreadable, key_of
 from model.text import Refused
+from model.times import Moment
 
 UNREADABLE_KEPT = 50
 
@@ -113,7 +114,7 @@ class IncidentChanged(BaseModel):
     id: str
     kind: Literal["single_service", "multi_service"]
     phase: str
-    closed_at: datetime | None = None
+    closed_at: Moment | None = None
     ended: bool = False
 
 

@@ -10,6 +10,7 @@ from model.checklist import Checked, Suggestion
 from model.items import Item
 from model.matter import SYSTEM, Matter, unique
 from model.proposals import Proposal
+from model.times import Moment
 
 CALL_LEADERS = "call-leaders"
 """The engagement row of people beyond the teams (design §4)."""
@@ -42,7 +43,7 @@ class AlarmFact(BaseModel):
     metric: str = ""
     source: str = "service"
     state: Literal["ALARM", "OK"] = "ALARM"
-    since: datetime
+    since: Moment
     severity: int = 3
     summary: str = ""
     link: str = ""
@@ -70,7 +71,7 @@ class Paged(BaseModel):
         confirmed: The provider took it.
     """
 
-    at: datetime
+    at: Moment
     team: str
     channel: str
     contact: int
@@ -78,7 +79,7 @@ class Paged(BaseModel):
     call: int
     key: str
     confirmed: bool = False
-    failed_at: datetime | None = None
+    failed_at: Moment | None = None
 
 
 class Engagement(BaseModel):
@@ -94,21 +95,21 @@ class Engagement(BaseModel):
 
     team: str
     reason: str
-    called_at: datetime
-    clock_from: datetime
-    level_at: list[datetime] = []
-    manager_at: datetime | None = None
-    beyond_at: datetime | None = None
-    leaders_at: datetime | None = None
-    exhausted_at: datetime | None = None
-    shouted_at: datetime | None = None
+    called_at: Moment
+    clock_from: Moment
+    level_at: list[Moment] = []
+    manager_at: Moment | None = None
+    beyond_at: Moment | None = None
+    leaders_at: Moment | None = None
+    exhausted_at: Moment | None = None
+    shouted_at: Moment | None = None
     shouts: int = 0
     called_for: list[str] = []
     asleep: bool = False
-    acknowledged_at: datetime | None = None
+    acknowledged_at: Moment | None = None
     acknowledged_by: str = ""
-    joined_at: datetime | None = None
-    released_at: datetime | None = None
+    joined_at: Moment | None = None
+    released_at: Moment | None = None
 
     @property
     def open(self) -> bool:
@@ -121,30 +122,30 @@ class Responder(BaseModel):
 
     call: int = 1
     pages: list[Paged] = []
-    acknowledged_at: datetime | None = None
-    joined_at: datetime | None = None
-    join_chased_at: datetime | None = None
-    join_told_at: datetime | None = None
-    off_at: datetime | None = None
+    acknowledged_at: Moment | None = None
+    joined_at: Moment | None = None
+    join_chased_at: Moment | None = None
+    join_told_at: Moment | None = None
+    off_at: Moment | None = None
 
 
 class Statement(BaseModel):
     """What a team said about its impact (C3); revised, never overwritten."""
 
-    at: datetime
+    at: Moment
     team: str
     by: str
     impacted: Literal["yes", "no", "unknown"]
     customers: str = ""
     text: str = ""
     link: str = ""
-    again_at: datetime | None = None
+    again_at: Moment | None = None
 
 
 class Sent(BaseModel):
     """A message that left for an audience."""
 
-    at: datetime
+    at: Moment
     audience: Literal["internal", "external"]
     to: list[str]
     text: str
@@ -153,7 +154,7 @@ class Sent(BaseModel):
 class ReportFact(BaseModel):
     """Customer reports that became evidence (D5)."""
 
-    at: datetime
+    at: Moment
     service: str
     region: str
     source: str
@@ -166,7 +167,7 @@ class ReportFact(BaseModel):
 class Improvement(BaseModel):
     """An opportunity to improve, kept for the post-mortems (X3)."""
 
-    at: datetime
+    at: Moment
     team: str
     by: str
     text: str

@@ -1,12 +1,12 @@
 """What an incident knows of the matters that follow from it: COEs, the RCA, action items."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel
 
 from model.matter import What
+from model.times import Moment
 
 
 class Item(BaseModel):
@@ -31,10 +31,10 @@ class Item(BaseModel):
     horizon: str = ""
     promised: bool = False
     replaces: int | None = None
-    due_at: datetime | None = None
-    promised_due_at: datetime | None = None
-    validated_at: datetime | None = None
-    published_at: datetime | None = None
+    due_at: Moment | None = None
+    promised_due_at: Moment | None = None
+    validated_at: Moment | None = None
+    published_at: Moment | None = None
     why_reasons: list[str] = []
     findings: list[str] = []
     settled: bool = False
@@ -65,7 +65,7 @@ class AcceptedAction(BaseModel):
     goal: str
     horizon: Literal["short", "mid", "long"]
     owner: str
-    due: datetime
+    due: Moment
     promised: bool = False
     validation: str = ""
     lesson: str = ""

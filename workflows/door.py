@@ -8,7 +8,7 @@ from temporalio import workflow
 from link import clock
 from link.converter import refusal
 from model.matter import Act, Matter, echo
-from model.messages import Answer, Message
+from model.messages import Answer, Message, parse
 from model.text import Refused
 
 Rule = Callable[[Act[Any]], Callable[[], Answer]]
@@ -34,7 +34,7 @@ def door(message: type[Message], rule: Rule, extra: Extra | None = None) -> Any:
     """
 
     def take(self: Hosts, x: Any = None) -> Answer:
-        said = x or message()
+        said = _said(message, x)
         state = self.state
         if said.key and said.key in state.answers:
             return state.answers[said.key]
@@ -50,7 +50,7 @@ def door(message: type[Message], rule: Rule, extra: Extra | None = None) -> Any:
         return answer
 
     def check(self: Hosts, x: Any = None) -> None:
-        said = x or message()
+        said = _said(message, x)
         if said.key and said.key in self.state.answers:
             return
         rule(Act(self.state, said, clock.now(self.state.clock_shift)))
@@ -66,3 +66,15 @@ def door(message: type[Message], rule: Rule, extra: Extra | None = None) -> Any:
     handler = workflow.update(name=name, description=message.described())(take)
     handler.validator(check)
     return handler
+
+
+def _said(message: type[Message], x: Message | None) -> Message:
+    """Return what was said; the Web UI's empty box is a message without fields.
+
+    Raises:
+        Refused: It needs some.
+    """
+    try:
+        return x if x is not None else parse(message, {})
+    except ValueError as error:
+        raise Refused(str(error)) from None

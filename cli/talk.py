@@ -43,10 +43,12 @@ def add_updates(app: typer.Typer) -> None:
     for name, message in to_incident().items():
         typed = name.replace("_", "-")
         epilog = f"Example: {fields.example(f'allclear incident {typed} 7F3A', message, [fields.main_field(message)])}"
-        app.command(typed, epilog=epilog, rich_help_panel="Tell an incident")(_update(name, message))
+        app.command(typed, epilog=epilog, rich_help_panel="Tell an incident")(command_of(name, message))
 
 
-def _update(name: str, message: type[Message]) -> Callable[..., int]:
+def command_of(name: str, message: type[Message]) -> Callable[..., int]:
+    """Return the command that sends a message to an incident."""
+
     def take(typed: dict[str, Any]) -> int:
         incident, by, json = (typed.pop(key) for key in ("incident", "by", "json"))
         return tell(name, fields.read(message, typed), incident=incident, by=by, json=json)

@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time
 from typing import Final, Literal, TypeAlias
 
@@ -260,7 +260,7 @@ def written(file: CoeFile) -> str:
     return "\n".join(parts)
 
 
-def _listed(lines: Iterator[str] | list[str] | map[str]) -> str:
+def _listed(lines: Iterable[str]) -> str:
     return "".join(f"\n{line}" for line in lines) + "\n"
 
 

@@ -16,18 +16,15 @@ _BULLET: Final = re.compile(r"(?:[-*+•]|[0-9]{1,3}[.)])(?:[ \t]+|$)")
 _COMMENT: Final = re.compile(r"<!--|-->")
 _TAB: Final = 4
 
-_NAMES: Final[dict[str, Section]] = {
-    word: section
-    for section, words in {
-        "impact": "impact|impact summary|summary",
-        "whys": "whys|why|five whys|the five whys|root causes|root cause",
-        "detection": "detection|detection self-critique|detection critique",
-        "dependencies": "dependencies|dependency",
-        "lessons": "lessons|lessons learned|lessons learnt|lesson|learnings",
-        "actions": "actions|action items|action|action plan",
-    }.items()
-    for word in words.split("|")
+_WORDS: Final[dict[Section, str]] = {
+    "impact": "impact|impact summary|summary",
+    "whys": "whys|why|five whys|the five whys|root causes|root cause",
+    "detection": "detection|detection self-critique|detection critique",
+    "dependencies": "dependencies|dependency",
+    "lessons": "lessons|lessons learned|lessons learnt|lesson|learnings",
+    "actions": "actions|action items|action|action plan",
 }
+_NAMES: Final[dict[str, Section]] = {word: name for name, words in _WORDS.items() for word in words.split("|")}
 
 
 @dataclass
@@ -191,7 +188,7 @@ def split_sections(lines: list[Line], notes: Notes) -> Sections:
             _unknown(line, found[1], notes)
         elif current:
             sections.lines[current].append(line)
-        elif line.text and not found and not sections.at:
+        elif line.text and not found and not sections.at and not _UNDERLINE.fullmatch(line.text):
             notes.once("loose-text", line.number, "text before the first heading is not read; move it to Impact")
     _order(sections, notes)
     return sections
@@ -248,18 +245,19 @@ def read_items(lines: list[Line], begins: Callable[[str], bool], notes: Notes) -
     gap, told = False, False
     for line in lines:
         found = _BULLET.match(line.text) if not line.fenced else None
+        titled = heading(line)
+        text = titled[1] if titled else line.text[found.end() :] if found else line.text
         if not line.text:
             gap = True
-        elif found or (not line.fenced and begins(line.text)):
-            text = line.text[found.end() :] if found else line.text
+        elif (found and not titled) or (not line.fenced and begins(text)):
             items.append(Item(line.number, line.indent, [text], bool(found)))
             gap = False
-        elif items and not line.fenced and not heading(line) and (not gap or line.indent > items[-1].indent):
+        elif items and not line.fenced and not titled and (not gap or line.indent > items[-1].indent):
             items[-1].parts.append(line.text)
         elif not told:
             told = True
-            text = "this is no list item and is not read; begin it with '- ', or move it to Impact"
-            notes.advise("loose-text", line.number, text)
+            said = "this is no list item and is not read; begin it with '- ', or move it to Impact"
+            notes.advise("loose-text", line.number, said)
     for item in items:
         item.text = _bounded(item, notes)
     return items

@@ -1,0 +1,96 @@
+"""What the tests of the command stand on: nothing of whoever runs them, a way to type, and a house that is up."""
+
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from activities.comms.outbox import OutboxMessenger
+from activities.paging.outbox import OutboxPager
+from activities.record.sql import SqlRecorder
+from activities.tickets.markdown import MarkdownTickets
+from link import attributes
+from link import catalog as live
+from link.client import connect
+from model.policy import Policy
+from store import open_store
+from store.migrate import upgrade
+from tests.cli.typing import House
+from worker.compose import Connectors, make_worker
+from worker.embedded import FLAGS
+from worker.files import EXAMPLE_CATALOG, load_catalog
+from worker.run import open_detections
+
+SECRET = "a secret of the tests"
+NAMESPACES = [f"cli-{number}" for number in range(8)]
+"""One for each test: what is open in a namespace is part of what a command without an id means."""
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [*os.environ]:
+        if name.startswith(("ALLCLEAR_", "TEMPORAL_", "FORCE_COLOR")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
+    monkeypatch.setenv("HOME", str(tmp_path / "none"))
+    monkeypatch.setenv("ALLCLEAR_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("USER", "nobody-of-the-catalogue")
+    monkeypatch.setenv("LOGNAME", "nobody-of-the-catalogue")
+
+
+@pytest.fixture(autouse=True)
+def _own_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "_live", [])
+
+
+@pytest.fixture(scope="session")
+def free_namespaces() -> Iterator[str]:
+    return iter(NAMESPACES)
+
+
+@pytest.fixture(scope="session")
+async def temporal() -> AsyncIterator[WorkflowEnvironment]:
+    environment = await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
+        dev_server_log_level="error",
+        dev_server_extra_args=[*FLAGS, *(word for name in NAMESPACES for word in ("--namespace", name))],
+    )
+    async with environment:
+        yield environment
+
+
+@pytest.fixture
+async def house(
+    temporal: WorkflowEnvironment,
+    free_namespaces: Iterator[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[House]:
+    """A namespace of one's own with a worker, and a command that finds it."""
+    namespace = next(free_namespaces)
+    address = temporal.client.service_client.config.target_host
+    client = await connect(address, namespace, secret=SECRET)
+    await attributes.register(client)
+    catalog = load_catalog(EXAMPLE_CATALOG)
+    live.use(catalog, Policy())
+    for name, value in (("TEMPORAL_ADDRESS", address), ("TEMPORAL_NAMESPACE", namespace), ("ALLCLEAR_SECRET", SECRET)):
+        monkeypatch.setenv(name, value)
+    url = f"sqlite+aiosqlite:///{tmp_path / 'allclear.db'}"
+    upgrade(url)
+    store = open_store(url)
+    pager, messenger = OutboxPager(store), OutboxMessenger(store)
+    connectors = Connectors(
+        pagers={"*": pager},
+        messengers={"*": messenger},
+        inside_pager=pager,
+        inside_messenger=messenger,
+        recorder=SqlRecorder(store),
+        tickets=MarkdownTickets(store, tmp_path / "data" / "tickets"),
+    )
+    async with make_worker(client, connectors, secret=SECRET):
+        await open_detections(client, catalog)
+        yield House(client)
+    await store.close()

@@ -1,0 +1,137 @@
+"""Is the catalogue right, whom would it wake, and by which numbers."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cli.explain import explain
+from model.policy import Policy
+from tests.cli.typing import run
+from worker.drill.player import play
+from worker.files import EXAMPLE_CATALOG, load_catalog, load_drill
+
+NIGHT = datetime(2026, 3, 2, 2, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def example():
+    return load_catalog(EXAMPLE_CATALOG)
+
+
+def told(wakes):
+    return [(it.after // timedelta(minutes=1), it.person, it.channel) for it in wakes]
+
+
+def test_a_good_catalogue():
+    typed = run("catalog", "check")
+    assert typed.code == 0
+    assert "7 services, 9 teams, 21 people" in typed.out
+    assert run("catalog", "check", "--json").json == []
+
+
+def test_everything_that_is_wrong_at_once_and_aligned(tmp_path):
+    file = tmp_path / "catalog.yaml"
+    file.write_text(EXAMPLE_CATALOG.read_text().replace("team: payments", "team: paymnts").replace("[ida]", "[ieda]"))
+    typed = run("catalog", "check", str(file))
+    assert typed.code == 1
+    lines = typed.out.splitlines()
+    assert {line.split()[0] for line in lines[1:-1]} == {"error"}
+    where = lines[0].index("where")
+    assert all(line[where - 1] == " " != line[where] for line in lines[1:-1])
+    assert "did you mean 'payments'?" in typed.out
+    assert lines[-1].endswith("cannot be used: 2 errors.")
+    assert len(run("catalog", "check", str(file), "--json").json) == 2
+
+
+@pytest.mark.parametrize(("text", "said"), [(None, "there is no such file"), ("a: [", "not YAML")])
+def test_no_catalogue_at_all(tmp_path, text, said):
+    file = tmp_path / "catalog.yaml"
+    if text:
+        file.write_text(text)
+    typed = run("catalog", "check", str(file))
+    assert (typed.code, typed.out) == (2, "")
+    assert said in typed.err
+
+
+def test_whom_an_alarm_would_wake(example):
+    story = explain(example, "checkout-api", "eu-west", at=NIGHT, severity=2)
+    assert told(story.wakes) == [
+        (0, "ana", "email"), (2, "ana", "sms"),
+        (5, "ben", "email"), (5, "cho", "email"), (7, "ben", "sms"), (7, "cho", "sms"),
+        (10, "dee", "email"), (10, "kim", "email"), (12, "dee", "sms"), (12, "kim", "sms"),
+        (15, "lou", "email"), (17, "lou", "sms"),
+    ]  # fmt: skip
+    assert story.exhausted == timedelta(minutes=20)
+    assert story.everybody == ["ana", "ben", "cho", "dee", "kim", "lou"]
+    assert {it.person for it in story.also} == {"kim", "sam", "noa", "yui", "abe"}
+    assert story.managers == ["dee"]
+
+
+def test_severity_4_waits_for_the_morning(example):
+    story = explain(example, "search-api", "eu-west", at=datetime(2026, 3, 6, 18, tzinfo=UTC), severity=4)
+    assert [(it.person, f"{it.at:%a %H}") for it in story.wakes] == [
+        ("ida", "Mon 08"),
+        ("raj", "Tue 08"),
+        ("dee", "Wed 08"),
+    ]
+    assert story.everybody == []
+
+
+def test_severity_comes_from_the_metric(example):
+    severities = {
+        metric: explain(example, "dns", "eu-west", at=NIGHT, metric=metric).severity
+        for metric in ("answered", "zone-age", "unheard-of")
+    }
+    assert severities == {"answered": 1, "zone-age": 3, "unheard-of": 3}
+
+
+async def test_it_says_what_a_drill_shows(example, tmp_path):
+    """What is explained is what happens: the same rules through the real workflows."""
+    drill = load_drill(EXAMPLE_CATALOG.with_name("nobody-answers.yaml"))
+    played = await play(drill, example, tmp_path)
+    (incident,) = played.result.incidents
+    story = explain(example, "checkout-api", "eu-west", at=drill.start, severity=2)
+    paged = sorted(
+        ((page.at - drill.start) // timedelta(minutes=1), page.person, page.channel)
+        for row in incident.engagements
+        for page in row.paged
+        if page.at - drill.start < story.exhausted
+    )
+    assert paged == sorted(told(story.wakes))
+
+
+def test_explained_in_a_table():
+    typed = run("catalog", "explain", "Checkout-API", "eu-west", "--severity", "2", "--at", "2026-03-02T02:00:00Z")
+    assert typed.code == 0
+    lines = typed.out.splitlines()
+    assert lines[0] == "checkout-api in eu-west, SEV2, nobody answers:"
+    assert [*lines[2].split()] == ["0", "s", "Mon", "02:00", "ana", "(Ana", "Ng)", "email", "checkout,", "level", "1"]
+    assert "nobody answered" in typed.out
+    assert "A multi-service event also wakes, at once: kim (incident-response)" in typed.out
+
+
+def test_explained_as_json():
+    found = run("catalog", "explain", "payments", "eu-west", "--json").json
+    assert set(found) == {
+        "service", "region", "team", "severity", "wakes", "exhausted_after", "everybody", "multi_service_adds",
+    }  # fmt: skip
+    assert set(found["wakes"][0]) == {"after", "at", "person", "channel", "team", "level"}
+    assert (found["team"], found["severity"], found["wakes"][0]["person"]) == ("payments", 3, "eva")
+
+
+def test_what_the_catalogue_does_not_know_still_wakes_somebody():
+    typed = run("catalog", "explain", "serch-api", "eu-west")
+    assert typed.code == 0
+    assert "did you mean 'search-api'" in typed.err
+    assert "kim (Kim Larsen)" in typed.out
+
+
+def test_every_number_with_its_unit_and_reason():
+    found = run("catalog", "policy", "--json").json
+    assert [row["name"] for row in found] == list(Policy.model_fields)
+    assert all(row["value"] and row["unit"] and row["reason"] for row in found)
+    units = {row["name"]: row["unit"] for row in found}
+    assert (units["aggregate_teams"], units["external_hold"]) == ("teams", "time")
+    assert len(run("catalog", "policy").out.splitlines()) == len(found) + 1
+    json.dumps(found)

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from model import messages, routing
 from model.correlation import several_sources
-from model.effects import Outcome, Signal, Start, failed
+from model.effects import Forward, Outcome, Owed, Signal, Start, failed
 from model.messages import Answer
 from model.partition import Arrived, Detection, Silenced, Unreadable, key_of
 from model.text import Refused
@@ -165,6 +165,16 @@ def advance(state: Detection, now: datetime) -> datetime | None:
             if keep_until <= now:
                 del state.incidents[name]
     return min(due, default=None)
+
+
+def next_for_each(state: Detection) -> dict[str, Owed]:
+    """Return the oldest effect owed to each process: one that cannot be reached holds up no other."""
+    first: dict[str, tuple[str, Owed]] = {}
+    for key, owed in state.owed.items():
+        order = owed.order
+        target = f"detection/{order.partition}" if isinstance(order, Forward) else getattr(order, "workflow_id", key)
+        first.setdefault(target, (key, owed))
+    return dict(first.values())
 
 
 def effect_ended(state: Detection, key: str, outcome: Outcome, now: datetime) -> None:

@@ -42,7 +42,7 @@ class Detection(Process):
         self._lanes = Lanes(
             {"process": errands.start, "signal": errands.signal, "forward": errands.forward},
             self._ended,
-            parallel=frozenset(),
+            parallel=frozenset({"process", "signal", "forward"}),
         )
 
     @workflow.run
@@ -75,15 +75,13 @@ class Detection(Process):
         await super()._wait(due)
 
     def advance(self, now: datetime) -> datetime | None:
-        """Do what time makes due, in order: an incident is started before it is told anything."""
+        """Do what time makes due. Each process hears things in order: it is started before it is told anything."""
         due = rules.advance(self.state, now)
         if not self._paused:
-            first = next(iter(self.state.owed), None)
-            if first:
-                self._lanes.start({first: self.state.owed[first]}, now)
+            self._lanes.start(rules.next_for_each(self.state), now)
         workflow.set_current_details(detection_details(self.state, now))
-        retry = min((owed.retry_at for owed in self.state.owed.values() if owed.retry_at), default=None)
-        return min((at for at in (due, retry) if at), default=None)
+        retries = [owed.retry_at for owed in self.state.owed.values() if owed.retry_at]
+        return min((at for at in (due, *retries) if at and at > now), default=None)
 
     async def _decide(self) -> None:
         """Ask the catalogue about what came, then decide."""
@@ -105,8 +103,10 @@ class Detection(Process):
             return
         self._asked_in_vain, self._retry_at = 0, None
         self.state.policy = resolution.policy
+        answers = dict(zip(asked, resolution.answers, strict=True))
         for arrived in batch:
-            routing.decide(self.state, arrived, resolution.services, self.now())
+            resolved = {question[0]: answers[question] for question in routing.services_of(arrived)}
+            routing.decide(self.state, arrived, resolved, self.now())
         del self.state.inbox[: len(batch)]
 
     def _ended(self, key: str, outcome: Outcome) -> None:

@@ -10,6 +10,7 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 from activities.catalogue import PLAN
 from activities.comms import TELL
+from activities.customers import DELIVER
 from activities.mitigation import EXECUTE
 from activities.paging import PAGE
 from activities.record import RECORD
@@ -47,6 +48,11 @@ async def lookup(key: str, owed: Owed) -> Outcome:
 async def execute(key: str, owed: Owed) -> Outcome:
     """Run a step of the ladder."""
     return await _activity(EXECUTE, key, owed.order, OTHERS_WITHIN, "execute", Priority(priority_key=1))
+
+
+async def deliver(key: str, owed: Owed) -> Outcome:
+    """Bring a customer their copy of what was approved."""
+    return await _activity(DELIVER, key, owed.order, OTHERS_WITHIN, "deliver", Priority(priority_key=4))
 
 
 async def record(batch: Record) -> Outcome:
@@ -125,5 +131,6 @@ PERFORMERS: Mapping[Lane, Perform] = {
     "lookup": lookup,
     "message": tell,
     "execute": execute,
+    "deliver": deliver,
 }
 """How the effects of a matter are performed; `Detection` has lanes of its own."""

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
+from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from model.effects import Lane, Outcome, Owed, ready
@@ -49,6 +50,9 @@ class Lanes:
             outcome = await self._performers[lane](key, owed)
         except FailureError as error:
             outcome = Outcome(ok=False, reason=str(error.cause or error)[:200])
+        except Exception as error:  # nobody awaits this task: it must not end without a word
+            workflow.logger.exception("%s could not be performed", key)
+            outcome = Outcome(ok=False, reason=f"{type(error).__name__}: {error}"[:200])
         self._flying.pop(key, None)
         if self._busy.get(lane) == key:
             del self._busy[lane]

@@ -86,6 +86,9 @@ class MatterProcess(Process):
             outcome = await errands.record(batch)
         except FailureError as error:
             outcome = Outcome(ok=False, reason=str(error.cause or error))
+        except Exception as error:  # nobody awaits this task: it must not end without a word
+            workflow.logger.exception("the record could not be written")
+            outcome = Outcome(ok=False, reason=f"{type(error).__name__}: {error}"[:200])
         self._recording = None
         recording.ended(self.state, batch, outcome, self.now())
         self.touched = True

@@ -10,6 +10,8 @@ CONTINUE_AFTER = 1500
 events, the test server never)."""
 LONGEST_RUN = timedelta(days=365)
 """A run is renewed at least this often, so that a sleeping process follows the code."""
+SOONEST = timedelta(milliseconds=20)
+"""The shortest timer."""
 LONGEST_REST = timedelta(seconds=15)
 """How long a run that ends waits for what is under way."""
 LONGEST_WAIT = timedelta(days=30)
@@ -82,7 +84,8 @@ class Process:
         return must or ((may or old) and not self.waits_for_a_person())
 
     async def _wait(self, due: datetime | None) -> None:
-        self._ring_at(due or self.now() + LONGEST_WAIT)
+        # What is said to be due and was not done must not make the loop spin.
+        self._ring_at(max(due, self.now() + SOONEST) if due else self.now() + LONGEST_WAIT)
         await workflow.wait_condition(lambda: self.touched)
 
     def _ring_at(self, due: datetime) -> None:

@@ -32,7 +32,7 @@ class Outcome:
     def paged(self, person: str) -> list[tuple[timedelta, str]]:
         """After how long, and over which channel, in every incident."""
         return sorted(
-            (page.at - self.start - timedelta(microseconds=page.at.microsecond), page.channel)
+            (_rounded(page.at - self.start), page.channel)
             for incident in self.result.incidents
             for row in incident.engagements
             for page in row.paged
@@ -76,6 +76,11 @@ def _step(text: str) -> dict[str, Any]:
 async def _play(drill: Drill, catalog: Catalog, folder: Path, driver: str) -> Outcome:
     done = await play(drill, catalog, folder, driver=driver)
     return Outcome(done.result, drill.start, folder)
+
+
+def _rounded(since: timedelta) -> timedelta:
+    """To ten seconds: virtual time runs at wall speed while work is under way, and machines are noisy."""
+    return timedelta(seconds=round(since.total_seconds(), -1))
 
 
 def minutes(number: float) -> timedelta:

@@ -1,0 +1,58 @@
+"""`Rca`: what customers are promised to read within seven days, delivered once (R7)."""
+
+from datetime import datetime
+from typing import Any
+
+from temporalio import workflow
+
+from model import after_messages
+from model import rca as rules
+from model.effects import Outcome
+from model.rca import AuthorNamed
+from model.rca import Rca as State
+from workflows.after import AfterProcess
+from workflows.door import door
+from workflows.matter import MOVED
+
+
+@workflow.defn(name="Rca")
+class Rca(AfterProcess):
+    """One RCA."""
+
+    state: State
+
+    @workflow.init
+    def __init__(self, state: State) -> None:
+        """Begin with what the incident, or the last run, knew."""
+        self.state = state
+        self.begin()
+
+    @workflow.run
+    async def run(self, state: State) -> None:
+        """Run until it is delivered."""
+        if not await self.live():
+            workflow.set_current_details(MOVED)
+            workflow.continue_as_new(self.state)
+
+    submit = door(after_messages.Submit, rules.submit)
+    approve = door(after_messages.Approve, rules.approve)
+    recall = door(after_messages.Recall, rules.recall)
+
+    def course(self, now: datetime) -> datetime | None:
+        """Do what is due by the rules."""
+        return rules.advance(self.state, now)
+
+    def effect_ended(self, key: str, outcome: Outcome, now: datetime) -> None:
+        """Take in how an effect went."""
+        rules.effect_ended(self.state, key, outcome, now)
+
+    @workflow.signal(description="internal: somebody was asked to write it")
+    def author_named(self, x: Any = None) -> None:
+        """Learn who writes it."""
+        rules.author_named(self.state, AuthorNamed.model_validate(x), self.now())
+        self.touched = True
+
+    @workflow.query(description="Everything this RCA knows.")
+    def snapshot(self) -> State:
+        """Return the state."""
+        return self.state

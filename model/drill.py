@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PrivateAttr, model_validator
 
 from model.checklist import ITEMS
 from model.effects import Deployment
@@ -115,6 +116,17 @@ class Drill(BaseModel):
     world: World = World()
     steps: list[Step]
     until: Duration
+    _folder: PurePath = PrivateAttr(default=PurePath())
+
+    @property
+    def folder(self) -> PurePath:
+        """The folder its files (a COE, an RCA, the catalogue) are relative to."""
+        return self._folder
+
+    def lies_in(self, folder: PurePath) -> "Drill":
+        """Say where the drill's file lies."""
+        self._folder = folder
+        return self
 
     @model_validator(mode="before")
     @classmethod

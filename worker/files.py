@@ -52,7 +52,7 @@ def load_drill(path: Path) -> Drill:
     if not isinstance(data, dict):
         raise Refused(f"{path}: a drill is a mapping with title, start, steps and until")
     try:
-        return Drill.model_validate(data)
+        return Drill.model_validate(data).lies_in(path.parent)
     except ValidationError as error:
         lines = []
         for item in error.errors(include_url=False):

@@ -2,13 +2,13 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
 from activities.comms.outbox import OutboxMessenger
@@ -42,6 +42,9 @@ from worker.drill.world import (
 Watch = Callable[[Incident, list[Entry]], None]
 """Hears what is new in an incident while the drill plays."""
 
+After = Callable[[Client, Sequence[str]], Awaitable[None]]
+"""What is to be done when the story is over, while its server still runs."""
+
 
 @dataclass
 class Played:
@@ -58,6 +61,8 @@ async def play(
     *,
     driver: str = "skipping",
     watch: Watch = lambda i, e: None,
+    after: After | None = None,
+    cached: int = 1000,
 ) -> Played:
     """Play a drill.
 
@@ -67,6 +72,8 @@ async def play(
         folder: Where the store and the tickets go.
         driver: `skipping` (virtual time) or `real-time`.
         watch: Hears of new lines after every step.
+        after: Called with the client and every process's id, before the server goes.
+        cached: Workflows the worker keeps in memory; 0 replays at every task.
     """
     began = time.monotonic()
     policy = catalog.policy.overridden(drill.policy)
@@ -79,9 +86,14 @@ async def play(
         async with DRIVERS[driver](secret) as server:
             stage = _Stage(drill, catalog, server, store, folder, watch)
             await stage.begin()
-            async with make_worker(server.client, stage.connectors(), secret=secret, started=stage.settler.started):
+            worker = make_worker(
+                server.client, stage.connectors(), secret=secret, started=stage.settler.started, cached=cached
+            )
+            async with worker:
                 await stage.play()
                 result = await stage.result(time.monotonic() - began)
+                if after:
+                    await after(server.client, stage.settler.ids)
         return Played(result, {row.id: folder / f"{row.id}.md" for row in result.incidents})
     finally:
         await store.close()
@@ -170,6 +182,9 @@ class _Stage:
         return facts.partition if facts.service_known else first
 
     async def _update(self, workflow_id: str, name: str, payload: Any) -> None:
+        if isinstance(payload, dict) and "file" in payload:
+            payload = {**payload, "text": self._text(str(payload["file"]))}
+            del payload["file"]
         args = [] if payload is None else [payload]
         try:
             with proven():
@@ -183,6 +198,13 @@ class _Stage:
             raise Refused(str(cause)) from None
         except RPCError as error:
             raise Refused(f"{workflow_id}: {error.message}") from None
+
+    def _text(self, name: str) -> str:
+        path = Path(self.drill.folder / name)
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Refused(f"{path}: cannot be read ({error})") from None
 
     async def _incident(self, step: Step) -> str:
         incidents = await self.incidents()

@@ -155,8 +155,8 @@ def _silence(typed: dict[str, Any]) -> int:
 
 def _update(name: str, message: type[Message], typed: dict[str, Any], service: str) -> int:
     settings, by, json = here.settings(), typed.pop("by"), typed.pop("json")
+    partition = _partition(here.catalog(settings), service, str(typed.get("region") or ""))
     payload = {**fields.read(message, typed), "by": here.person(settings, by)}
-    partition = _partition(here.catalog(settings), service, str(payload.get("region", "")))
 
     async def send() -> Answer:
         client = await here.connected(settings)

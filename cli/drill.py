@@ -57,14 +57,13 @@ def _drill(
         raise Stop(f"--driver: there is no {driver!r}; it is {' or '.join(DRIVERS)}", UNUSABLE)
     drill, catalog = _read(file)
     with _folder(keep, forget=json) as folder:
-        played = _quietly(drill, catalog, folder, driver) if json else _shown(drill, catalog, folder, driver)
         if json:
+            played = _quietly(drill, catalog, folder, driver)
             as_json(played.result.model_dump_json(indent=2))
         else:
-            out = console()
-            outcome.show(out, drill, played.result)
-            tickets = [played.tickets[row.id] for row in played.result.incidents if not row.absorbed_into]
-            outcome.show_next(out, file, played.result, [path for path in tickets if path.exists()])
+            played = _shown(drill, catalog, folder, driver)
+            outcome.show(console(), drill, played.result)
+            outcome.show_next(console(), file, played)
     return FAILED if played.result.problems else OK
 
 
@@ -134,7 +133,7 @@ def _play(drill: Drill, catalog: Catalog, folder: Path, driver: str, timeline: T
         if timeline is None:
             return await play(drill, catalog, folder, driver=driver)
         played = await play(drill, catalog, folder, driver=driver, watch=timeline.hear)
-        timeline.write()
+        timeline.end(played.result)
         return played
 
     try:

@@ -43,15 +43,30 @@ _WORDS = {
     "metric": "What is measured; the catalogue knows its unit and severity.",
     "customer": "Who reports.",
     "case": "Its number; one case counts once.",
+    "target": "What it is done to, such as service@version.",
+    "why": "Why it should help.",
+    "set_aside": "A node kept out of the restart, for the investigation; once per node.",
+    "confidence": "For a last resort: why you are sure, in words.",
+    "go": "Decide it in the same act, where one may.",
+    "proposal": "Its number; else the only one that waits.",
+    "verdict": "What you decide",
+    "recovered": "Whether it works again.",
+    "done": "What is done; once per item",
+    "note": "What should be known about it.",
+    "author": "Who writes it.",
+    "subject": "What it is about, in a word.",
+    "decline": "Why none is needed.",
+    "goal": "What will be true when it is done.",
+    "horizon": "How soon",
+    "owner": "Who does it.",
+    "due": "Until when: a moment, or 14d from now.",
+    "promised": "It is promised to customers.",
+    "validation": "How it will be tried against the same failure.",
+    "replaces": "The number of the item it replaces.",
 }
 _BACK_IN_TIME = ("at",)
 _ARGUMENT = inspect.Parameter.POSITIONAL_OR_KEYWORD
 _OPTION = inspect.Parameter.KEYWORD_ONLY
-
-
-def name_of(message: type[Message]) -> str:
-    """Return a message's name: `StateImpact` is `state_impact`."""
-    return "".join("_" + c.lower() if c.isupper() else c for c in message.__name__).lstrip("_")
 
 
 def main_field(message: type[Message]) -> str:
@@ -158,6 +173,8 @@ def _metavar(name: str, kind: Any) -> str:
 def _help(message: type[Message], name: str, *, bare: bool) -> str:
     field, is_main = message.model_fields[name], name == main_field(message)
     kind = _core(field.annotation)
+    if get_origin(kind) is list:
+        kind = get_args(kind)[0]
     if get_origin(kind) is Literal:
         options = ", ".join(str(option) for option in get_args(kind))
         about = _WORDS.get(name, "").rstrip(".").split(",")[0]
@@ -206,7 +223,7 @@ def read(message: type[Message], typed: dict[str, Any], now: Callable[[], dateti
     """
     moment = now or (lambda: datetime.now(UTC))
     payload = {
-        name: _when(message, name, value, moment) for name, value in typed.items() if value not in (None, "", [], False)
+        name: _when(message, name, value, moment) for name, value in typed.items() if _is_said(message, name, value)
     }
     try:
         message.model_validate(payload)

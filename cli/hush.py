@@ -31,15 +31,17 @@ def hushed(log: Path) -> Iterator[TextIO]:
             os.dup2(file, number)
         yield out
     finally:
-        out.flush()
         sys.stdout.flush()
         sys.stderr.flush()
         for number, before in zip(_DESCRIPTORS, kept, strict=True):
             os.dup2(before, number)
             os.close(before)
         os.close(file)
-        if ours:
-            out.close()
+        with contextlib.suppress(BrokenPipeError):  # whoever read it may have gone away
+            if ours:
+                out.close()
+            else:
+                out.flush()
 
 
 def _is_ours() -> bool:

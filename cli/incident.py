@@ -10,9 +10,9 @@ from temporalio.client import Client, WorkflowExecution
 
 from cli import find, here, talk
 from cli.say import as_json, console, line, table
-from cli.talk import Json
+from cli.talk import ID, Json
 from link import attributes
-from model.details import incident_details
+from model.details import awaited, incident_details
 from model.incident import Incident, Phase
 from model.times import ago, iso
 
@@ -20,7 +20,6 @@ MOST = 500
 """Incidents listed at most; the store and the Web UI know them all."""
 
 _ALL = Annotated[bool, typer.Option("--all", help="Those that are over, too.")]
-_ID = Annotated[str, typer.Argument(metavar="ID", help="The incident's id, or its last four characters.")]
 
 
 def add(app: typer.Typer) -> typer.Typer:
@@ -100,11 +99,11 @@ def _row_of(it: Incident) -> dict[str, Any]:
         "opened_at": iso(it.opened_at),
         "services": it.services,
         "regions": it.regions,
-        "awaiting": [],
+        "awaiting": awaited(it),
     }
 
 
-def _show(incident: _ID, json: Json = False) -> int:
+def _show(incident: ID, json: Json = False) -> int:
     """Show one incident: where it is, what waits for whom, what happened last."""
     settings = here.settings()
 

@@ -1,81 +1,43 @@
-"""`allclear`: the command, and what it says when it fails."""
+"""`allclear`: what is typed, and what it says when it fails."""
 
 import os
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
 
-from cli import catalog, detect, drill, incident, run, schemas, short
 from cli.finish import finish
 from cli.say import FAILED, OK, Stop, failed
-from link.send import Unreachable
-from model.text import Refused
-from store import StoreError
 
-_HELP = """Runs incidents as durable Temporal workflows, from the first alarm until it is all clear.
-
-Begin with `allclear drill scenarios/one-bad-host.yaml`: an incident played in seconds. Then `allclear up`.
-"""
-
-
-def make_app() -> typer.Typer:
-    """Return the command with all its commands."""
-    app = typer.Typer(
-        name="allclear", help=_HELP, rich_markup_mode="rich", no_args_is_help=True, pretty_exceptions_enable=False
-    )
-    app.callback()(_root)
-    drill.add(app)
-    run.add(app)
-    detect.add(app, incident.add(app))
-    short.add(app)
-    catalog.add(app)
-    schemas.add(app)
-    return app
-
-
-def _say_version(is_asked: bool) -> None:
-    if is_asked:
-        typer.echo(f"allclear {_version()}")
-        raise typer.Exit
-
-
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", help="Say which version this is.", is_eager=True, callback=_say_version)
-    ] = False,
-) -> None:
-    """Only carries the option."""
-
-
-def _version() -> str:
-    try:
-        return version("allclear-incidents")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "0"
+INTERRUPTED, UNREAD = 130, 141
+"""As a shell reports a process that Ctrl-C ended, or whose reader went away (`allclear … | head`)."""
 
 
 def allclear(typed: Sequence[str]) -> int:
     """Do what was typed, and return the exit status: 0, 1 when it was not done, 2 when it cannot be as it is."""
     try:
-        return int(make_app()(args=list(typed), prog_name="allclear", standalone_mode=False) or 0)
+        from cli.app import make_app  # loading takes a second, in which somebody may press Ctrl-C
+
+        return int(make_app()(args=list(typed), prog_name="allclear", standalone_mode=False) or OK)
     except typer.TyperException as error:
         return _usage(error)
     except Stop as stop:
         return _end(str(stop), stop.code)
-    except (Refused, Unreachable, StoreError) as error:
-        return _end(str(error), FAILED)
     except (typer.Abort, KeyboardInterrupt):
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
-        return 141  # whoever read it has enough, as in `allclear … | head`
+        return UNREAD
     except Exception as error:
-        return _end(
-            f"this is a bug of AllClear's: {type(error).__name__}: {error}; ALLCLEAR_DEBUG=1 shows where", FAILED
-        )
+        return _end(_words(error), FAILED)
+
+
+def _words(error: Exception) -> str:
+    app = sys.modules.get("cli.app")  # it may be what could not be loaded
+    if app and isinstance(error, app.SENTENCES):
+        return str(error)
+    return f"this is a bug of AllClear's: {type(error).__name__}: {error}; ALLCLEAR_DEBUG=1 shows where"
 
 
 def _usage(error: typer.TyperException) -> int:

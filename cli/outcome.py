@@ -10,6 +10,7 @@ from rich.text import Text
 from cli.say import Cell, line, table
 from model.drill import Drill, DrillResult, EngagementRow, IncidentRow, Problem
 from model.times import ago
+from worker.drill.player import Played
 
 _KINDS = {"single_service": "single-service event", "multi_service": "full response"}
 
@@ -42,6 +43,25 @@ def _incident(out: Console, row: IncidentRow) -> None:
     rows = [_team(row, team) for team in row.engagements]
     if rows:
         table(out, ("team", "acknowledged", "joined", "paged"), rows, indent=2)
+    _what_was_done(out, row)
+
+
+def _what_was_done(out: Console, row: IncidentRow) -> None:
+    for it in row.mitigations:
+        acts = [f"proposed by {it.proposed_by}"]
+        said = {"approve": "approved", "reject": "rejected"}.get(it.verdict or "", it.verdict)
+        acts += [f"{said} by {it.decided_by or 'allclear'}"] if said else []
+        acts += [f"executed {_clock(it.executed_at, row.opened_at)}"] if it.executed_at else []
+        acts += [f"verified {_clock(it.verified_at, row.opened_at)}"] if it.verified_at else []
+        line(out, f"  {it.kind} {it.target}: {', '.join(acts)}")
+    for coe in row.coes:
+        about = f", {coe.subject}" if coe.subject else ""
+        line(out, f"  COE of {coe.team}{about}: {coe.status}, {coe.author}")
+    if row.rca:
+        line(out, f"  RCA: {row.rca.status}, due {row.rca.due_at:%b %d}")
+    for item in row.actions:
+        due = f", due {item.due_at:%b %d}" if item.due_at else ""
+        line(out, f"  action {item.n} ({item.horizon}): {item.title}: {item.status}, {item.owner}{due}")
 
 
 def _life(row: IncidentRow) -> str:
@@ -106,10 +126,13 @@ def _problems(out: Console, problems: Sequence[Problem]) -> None:
     table(out, ("step", "after", "message", "expected", "got"), rows, indent=2)
 
 
-def show_next(out: Console, file: Path, result: DrillResult, tickets: Sequence[Path]) -> None:
+def show_next(out: Console, file: Path, played: Played) -> None:
     """Say where the tickets lie, and what to try next."""
+    result = played.result
+    tickets = [played.tickets[row.id] for row in result.incidents if not row.absorbed_into]
     for path in tickets:
-        line(out, f"Ticket: {path}")
+        if path.exists():
+            line(out, f"Ticket: {path}")
     others = sorted(it for it in file.parent.glob("*.yaml") if it.name not in (file.name, "catalog.yaml"))
     service = next((row for row in result.incidents if row.services and row.regions), None)
     tries = [("allclear up", "the same for real, on this machine")]

@@ -18,6 +18,7 @@ from cli.talk import Json
 from worker.settings import Settings
 
 _PANEL = "Run"
+_LOGGER = logging.getLogger(__name__)
 
 
 def add(app: typer.Typer) -> None:
@@ -62,18 +63,22 @@ def _gateway() -> int:
     """Run the gateway: alarms and reports in by HTTP, people's phone pages out."""
     from gateway.app import make_app
     from gateway.server import serve
+    from link import catalog as live
     from store import open_store
+    from worker.run import CatalogFile
 
     settings = _logging()
 
     async def work() -> int:
-        catalog = here.catalog(settings)
         store = open_store(settings.store_url)
         try:
             with _until_stopped() as stop:
+                client = await here.connected(settings)
+                file = CatalogFile(settings.catalog, _LOGGER.warning)
+                catalog = file.load()
                 app = make_app(
-                    client=await here.connected(settings),
-                    catalog=lambda: catalog,
+                    client=client,
+                    catalog=lambda: live.live() or catalog,
                     store=store,
                     secret=settings.the_secret(),
                     token=settings.token.get_secret_value(),
@@ -81,7 +86,9 @@ def _gateway() -> int:
                 )
                 async with serve(app, settings.gateway_host, settings.gateway_port) as address:
                     line(console(), f"Listening on {address.url}.")
+                    watching = asyncio.create_task(file.watch(client))
                     await stop.wait()
+                    watching.cancel()
         finally:
             await store.close()
         return OK
@@ -90,8 +97,10 @@ def _gateway() -> int:
 
 
 def _logging() -> Settings:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("temporalio").setLevel(logging.WARNING)
+    """Let our own rooms say what they do; of others, only what goes wrong."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    for room in ("cli", "gateway", "worker", "workflows", "activities", "link", "store"):
+        logging.getLogger(room).setLevel(logging.INFO)
     return here.settings()
 
 

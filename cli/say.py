@@ -35,7 +35,14 @@ def console(stream: TextIO | None = None) -> Console:
 
     Text from outside is never read as markup: an alarm's summary may hold brackets.
     """
-    return Console(file=stream or sys.stdout, theme=_THEME, markup=False, highlight=False, emoji=False)
+    return _Console(file=stream or sys.stdout, theme=_THEME, markup=False, highlight=False, emoji=False)
+
+
+class _Console(Console):
+    """A console whose reader may go away, as in `allclear … | head`: it is for the caller to end in order."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 def line(out: Console, text: str | Text = "", style: str = "") -> None:

@@ -1,14 +1,16 @@
 """`allclear schemas`: the contract as JSON Schemas, for senders in other languages and for tests."""
 
+import importlib
 import json
+import pkgutil
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from pydantic.json_schema import GenerateJsonSchema
 
-from cli import fields
+import model
 from cli.say import OK, Stop, console, line
-from model import messages
 from model.drill import DrillResult
 from model.messages import Message
 
@@ -24,18 +26,32 @@ def add(app: typer.Typer) -> None:
 
 def schemas() -> dict[str, str]:
     """Return every schema's file name and text: one per message, and what `allclear drill --json` prints."""
-    found = {f"{fields.name_of(message)}.json": _of_message(message) for message in every_message()}
+    found = {f"{message.update_name()}.json": _of_message(message) for message in every_message()}
     found["drill.json"] = {
         "$schema": _DIALECT,
-        **DrillResult.model_json_schema(mode="serialization"),
+        **DrillResult.model_json_schema(mode="serialization", schema_generator=_Printed),
     }
-    return {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in sorted(found.items())}
+    return {name: _written(found[name]) for name in sorted(found)}
+
+
+def _written(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def every_message() -> list[type[Message]]:
-    """Return every message of the contract, by name."""
-    found = [it for it in vars(messages).values() if isinstance(it, type) and issubclass(it, Message)]
-    return sorted((it for it in found if it is not Message), key=fields.name_of)
+    """Return every message of the contract, wherever in `model` it is."""
+    found: set[type[Message]] = set()
+    for module in pkgutil.iter_modules(model.__path__, "model."):
+        inside = vars(importlib.import_module(module.name)).values()
+        found |= {it for it in inside if isinstance(it, type) and issubclass(it, Message) and it is not Message}
+    return sorted(found, key=lambda message: message.update_name())
+
+
+class _Printed(GenerateJsonSchema):
+    """What is printed has every field, also those with a default."""
+
+    def field_is_required(self, field: Any, total: bool) -> bool:
+        return True
 
 
 def _of_message(message: type[Message]) -> dict[str, Any]:

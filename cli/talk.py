@@ -1,15 +1,14 @@
 """What people tell an incident: a command per update, made of the messages themselves, so that none is forgotten."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
 from cli import fields, find, here
 from cli.say import as_json, console, line
-from model import messages
-from model.drill import TO_DETECTION
 from model.messages import Answer, Message
+from workflows.incident import Incident
 
 As = Annotated[
     str | None, typer.Option("--as", metavar="PERSON", help="Who you are; else ALLCLEAR_USER, else your login.")
@@ -18,24 +17,19 @@ Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 Which = Annotated[
     str | None, typer.Argument(metavar="ID", help="The incident, if several are open: its last four characters.")
 ]
-_ID = Annotated[str, typer.Argument(metavar="ID", help="The incident's id, or its last four characters.")]
-
-_ELSEWHERE = {
-    *TO_DETECTION,
-    "submit", "review", "approve", "recall", "start", "replan", "agree", "implemented", "validated", "hand_over",
-    "withdraw", "measure", "start_rung", "finish",
-}  # fmt: skip
-"""Messages that go to another process than an incident (design §3)."""
+ID = Annotated[str, typer.Argument(metavar="ID", help="The incident's id, or its last four characters.")]
 
 
 def to_incident() -> dict[str, type[Message]]:
-    """Return every message a person can send an incident, by name."""
-    found = {
-        fields.name_of(it): it
-        for it in vars(messages).values()
-        if isinstance(it, type) and issubclass(it, Message) and it is not Message
-    }
-    return {name: message for name, message in found.items() if name not in _ELSEWHERE}
+    """Return every message a person can send an incident, by name: read off the workflow's doors."""
+    found: dict[str, type[Message]] = {}
+    for room in Incident.__mro__:
+        for name, it in vars(room).items():
+            hints = getattr(it, "__annotations__", {})
+            for option in get_args(hints.get("x")) if isinstance(hints, dict) else ():
+                if isinstance(option, type) and issubclass(option, Message):
+                    found.setdefault(name, option)
+    return found
 
 
 def add_updates(app: typer.Typer) -> None:
@@ -53,7 +47,7 @@ def command_of(name: str, message: type[Message]) -> Callable[..., int]:
         incident, by, json = (typed.pop(key) for key in ("incident", "by", "json"))
         return tell(name, fields.read(message, typed), incident=incident, by=by, json=json)
 
-    arguments = {"incident": _ID, **fields.words(message)}
+    arguments = {"incident": ID, **fields.words(message)}
     return fields.command(message, take, arguments, {"by": (As, None), "json": (Json, False)})
 
 

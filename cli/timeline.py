@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.say import line
+from model.drill import DrillResult
 from model.incident import Incident
 from model.matter import SYSTEM, Entry
 
@@ -20,7 +21,10 @@ STYLES: Final[dict[str, str]] = {
     "refused": "magenta", "promoted": "bold magenta", "absorbed": "magenta", "made_big": "bold magenta",
     "engaged": "cyan", "called_back": "cyan", "paged": "yellow", "paging_stopped": _CALM, "told": _CALM,
     "acknowledged": "green", "joined": "green", "released": "green", "stood_down": "green", "lead": "bold",
-    "verified": _GOOD, "closed": _GOOD, "all_clear": _GOOD, "phase": "bold blue",
+    "proposed": "bold yellow", "decided": "bold", "executed": "bold cyan", "stopped": "magenta", "expired": _CALM,
+    "recovery": "green", "statement_missing": "magenta", "draft_waiting": "bold yellow", "held": "magenta",
+    "notified": "cyan", "overdue": _BAD, "checked": "green", "verified": _GOOD,
+    "closed": _GOOD, "all_clear": _GOOD, "phase": "bold blue",
 }  # fmt: skip
 """How each kind of entry looks on a terminal; others look plain."""
 
@@ -43,7 +47,8 @@ class Timeline:
         self._heard: list[tuple[datetime, int, str, Entry]] = []
         self._order: list[str] = []
         self._month = ""
-        self.seen: dict[str, int] = {}
+        self._seen = 0
+        self._is_read = True
 
     def hear(self, incident: Incident, entries: list[Entry]) -> None:
         """Take what is new in one incident.
@@ -51,20 +56,36 @@ class Timeline:
         The player tells one incident after the other; what happened between two steps is written in its own order,
         as soon as all were told.
         """
+        self._stop_without_reader()
         if not self._heard:
             asyncio.get_running_loop().call_soon(self.write)
         if incident.id not in self._order:
             self._order.append(incident.id)
         rank = self._order.index(incident.id)
         self._heard += [(entry.at, rank, incident.id, entry) for entry in entries]
-        self.seen[incident.id] = self.seen.get(incident.id, 0) + len(entries)
+        self._seen += len(entries)
 
     def write(self) -> None:
         """Write what was heard."""
         heard, self._heard = sorted(self._heard, key=lambda it: (it[0], it[1], it[3].seq)), []
-        for at, _, incident, entry in heard:
-            self._begin_month(at)
-            self._line(at, incident, entry)
+        try:
+            for at, _, incident, entry in heard:
+                self._begin_month(at)
+                self._line(at, incident, entry)
+        except BrokenPipeError:
+            self._is_read = False  # raised to the player when it tells more: here, it would tear the loop
+
+    def _stop_without_reader(self) -> None:
+        if not self._is_read:
+            raise BrokenPipeError
+
+    def end(self, result: DrillResult) -> None:
+        """Write the rest, and say what was not shown: an incident carries only its last lines from step to step."""
+        self.write()
+        self._stop_without_reader()
+        missed = sum(len(row.timeline) for row in result.incidents) - self._seen
+        if missed > 0:
+            line(self._out, f"{missed} more lines, between steps far apart, are in the tickets and in --json", "note")
 
     def _begin_month(self, at: datetime) -> None:
         """Name the month when it changes: the lines have only the day."""

@@ -9,11 +9,12 @@ link) signs the update; the signature is checked before the update is accepted, 
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any
 
 from itsdangerous import BadSignature, Signer
+from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Interceptor as ClientInterceptor
@@ -29,7 +30,7 @@ from temporalio.worker import (
 
 from link.converter import refusal
 from model.messages import Message
-from model.text import Refused
+from model.text import Refused, clean, one_line
 
 HEADER = "allclear-proof"
 _proven: ContextVar[bool] = ContextVar("allclear_proven", default=False)
@@ -45,9 +46,16 @@ def proven() -> Iterator[None]:
         _proven.reset(token)
 
 
-def _signed(secret: str, workflow_id: str, update: str, update_id: str) -> str:
-    digest = hashlib.sha256(f"{workflow_id}\n{update}\n{update_id}".encode()).hexdigest()
+def _signed(secret: str, workflow_id: str, update: str, update_id: str, by: str) -> str:
+    digest = hashlib.sha256(f"{workflow_id}\n{update}\n{update_id}\n{by}".encode()).hexdigest()
     return Signer(secret, salt=HEADER).sign(digest).decode()
+
+
+def _speaker(args: Sequence[Any]) -> str:
+    """Return in whose name a message is sent: a proof seen in a history must not serve anybody else."""
+    said = args[0] if args else None
+    by = said.by if isinstance(said, Message) else said.get("by") if isinstance(said, dict) else ""
+    return one_line(clean(by)) if isinstance(by, str) else ""
 
 
 class Prover(ClientInterceptor):
@@ -69,7 +77,7 @@ class _Proving(OutboundInterceptor):
 
     async def start_workflow_update(self, input: StartWorkflowUpdateInput) -> WorkflowUpdateHandle[Any]:
         if _proven.get() and input.update_id:
-            token = _signed(self._secret, input.id, input.update, input.update_id)
+            token = _signed(self._secret, input.id, input.update, input.update_id, _speaker(input.args))
             payload = Payload(metadata={"encoding": b"binary/plain"}, data=token.encode())
             input.headers = {**input.headers, HEADER: payload}
         return await super().start_workflow_update(input)
@@ -98,19 +106,24 @@ class _Inbound(WorkflowInboundInterceptor):
     _secret = ""
 
     async def handle_signal(self, input: HandleSignalInput) -> None:
+        if len(input.args) > 1:
+            self._unreadable(input, f"{len(input.args)} payloads were sent, one is taken")
+            return
         try:
             await super().handle_signal(input)
         except FailureError:
             raise
+        except ValidationError as error:
+            self._unreadable(input, _in_words(error))
         except Exception as error:
-            self._unreadable(input.signal, input.args, error)
+            self._unreadable(input, str(error))
 
-    def _unreadable(self, name: str, args: Any, error: Exception) -> None:
+    def _unreadable(self, input: HandleSignalInput, why: str) -> None:
         keep = getattr(workflow.instance(), "unreadable", None)
         if keep is None:
-            workflow.logger.error("signal %s could not be taken: %s", name, error)
+            workflow.logger.error("signal %s could not be taken: %s", input.signal, why)
             return
-        keep(name, str(error), list(args))
+        keep(input.signal, why, list(input.args))
 
     def handle_update_validator(self, input: HandleUpdateInput) -> None:
         proof = input.headers.get(HEADER)
@@ -130,7 +143,7 @@ class _Inbound(WorkflowInboundInterceptor):
             raise refusal(f"{input.update} could not be checked ({type(error).__name__}: {error})") from None
 
     def _fits(self, proof: Payload, input: HandleUpdateInput) -> bool:
-        expected = _signed(self._secret, workflow.info().workflow_id, input.update, input.id)
+        expected = _signed(self._secret, workflow.info().workflow_id, input.update, input.id, _speaker(input.args))
         try:
             Signer(self._secret, salt=HEADER).unsign(proof.data)
         except BadSignature:
@@ -148,6 +161,11 @@ class _Inbound(WorkflowInboundInterceptor):
         except Exception as error:
             workflow.logger.exception("update %s failed", input.update)
             raise refusal(f"{input.update} could not be done ({type(error).__name__}: {error})") from None
+
+
+def _in_words(error: ValidationError) -> str:
+    items = error.errors(include_url=False, include_context=False)[:3]
+    return "; ".join(f"{'.'.join(str(p) for p in item['loc']) or 'the message'}: {item['msg']}" for item in items)
 
 
 def _mark(input: HandleUpdateInput, is_proven: bool) -> None:

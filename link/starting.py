@@ -124,19 +124,37 @@ async def open_detection(
 
 
 def _attributes(state: dict[str, Any]) -> TypedSearchAttributes:
-    """Return the attributes a new incident is found by, so that its first task need not set them."""
-    pairs: list[SearchAttributePair[Any]] = []
-    if state.get("id"):
-        pairs = [
-            SearchAttributePair(attributes.INCIDENT_ID, state["id"]),
-            SearchAttributePair(attributes.SEVERITY, str(state["severity"])),
-            SearchAttributePair(attributes.SERVICES, attributes.keywords(state["services"])),
-            SearchAttributePair(attributes.REGIONS, attributes.keywords(state["regions"])),
-            SearchAttributePair(attributes.OPENED_AT, datetime.fromisoformat(state["opened_at"])),
-        ]
-    return TypedSearchAttributes(pairs)
+    """Return the attributes a new process is found by, so that its first task need not set them."""
+    return TypedSearchAttributes(_of_incident(state) if "severity" in state else _of_matter(state))
+
+
+def _of_incident(state: dict[str, Any]) -> list[SearchAttributePair[Any]]:
+    if not state.get("id"):
+        return []
+    return [
+        SearchAttributePair(attributes.INCIDENT_ID, state["id"]),
+        SearchAttributePair(attributes.SEVERITY, str(state["severity"])),
+        SearchAttributePair(attributes.SERVICES, attributes.keywords(state["services"])),
+        SearchAttributePair(attributes.REGIONS, attributes.keywords(state["regions"])),
+        SearchAttributePair(attributes.OPENED_AT, datetime.fromisoformat(state["opened_at"])),
+    ]
+
+
+def _of_matter(state: dict[str, Any]) -> list[SearchAttributePair[Any]]:
+    """Return what is known of a COE, an item, a campaign … before it has begun."""
+    words = {
+        attributes.INCIDENT_ID: state.get("incident"),
+        attributes.TEAM: state.get("team"),
+        attributes.ITEM_STATUS: state.get("status"),
+    }
+    moments = {attributes.OPENED_AT: state.get("opened_at"), attributes.DUE_AT: state.get("due_at")}
+    pairs: list[SearchAttributePair[Any]] = [
+        SearchAttributePair(key, str(word)[: attributes.KEYWORD_LONGEST]) for key, word in words.items() if word
+    ]
+    return [*pairs, *(SearchAttributePair(key, datetime.fromisoformat(at)) for key, at in moments.items() if at)]
 
 
 def _summary(state: dict[str, Any]) -> str:
-    title = str(state.get("title", ""))
-    return f"SEV{state.get('severity', '')} {title}".encode()[:180].decode(errors="ignore")
+    """Return a process's line in the Web UI's list."""
+    severity = f"SEV{state['severity']} " if "severity" in state else ""
+    return f"{severity}{state.get('title', '')}".encode()[:180].decode(errors="ignore")

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from model import engagement, impact, moves, phases
 from model.incident import CALL_LEADERS, AlarmFact, Engagement, Incident, Phase, ReportFact, Responder, Statement
@@ -37,7 +37,7 @@ class Handover(BaseModel):
     services: list[str] = []
     regions: list[str] = []
     opened_at: Moment
-    severity: int = 3
+    severity: int = Field(default=3, ge=1, le=5)
     customers_hit: str = ""
     alarms: list[AlarmFact] = []
     engagements: list[Engagement] = []

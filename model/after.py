@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 from model.effects import Outcome, PlanRequest, Recipient, Signal, Tell, failed, next_retry
 from model.items import Item, ItemChanged
@@ -14,7 +14,6 @@ from model.text import Refused
 from model.times import Moment
 
 Commit = Callable[[], Answer]
-Kind = Literal["coe", "rca", "action"]
 
 OVERDUE_EVERY: Final = timedelta(days=1)
 """R8, R10: what is overdue is asked for this often at first: every working group has a daily round."""
@@ -95,14 +94,19 @@ class After(Matter):
         return [self.team] if self.team else []
 
     @property
+    def about(self) -> list[str]:
+        """The services it speaks about."""
+        return []
+
+    @property
     def deadline(self) -> datetime | None:
         """By when the next thing is owed; None while nothing is."""
         return None
 
     @property
-    def state_word(self) -> str:
-        """How it stands, in one word of the contract (design §4)."""
-        return ""
+    def asks_again_at(self) -> datetime | None:
+        """When somebody is asked again while nothing is owed."""
+        return None
 
     @property
     def awaited(self) -> list[str]:
@@ -134,17 +138,8 @@ def begin(matter: After, now: datetime) -> None:
 def ask_catalogue(matter: After, now: datetime) -> None:
     """Ask whom the teams and services mean now."""
     matter.asked_at = now
-    matter.owe(_question(matter, now), now=now, key=f"{matter.id}/plan/fresh")
-
-
-def _question(matter: After, now: datetime) -> PlanRequest:
-    return PlanRequest(services=services_of(matter), teams=matter.teams, at=now)
-
-
-def services_of(matter: After) -> list[str]:
-    """Return the services it speaks about."""
-    found = getattr(matter, "services", [])
-    return list(found) if isinstance(found, list) else []
+    order = PlanRequest(services=matter.about, teams=matter.teams, at=now)
+    matter.owe(order, now=now, key=f"{matter.id}/plan/fresh")
 
 
 def refresh(matter: After, now: datetime) -> datetime:
@@ -157,13 +152,9 @@ def refresh(matter: After, now: datetime) -> datetime:
 
 
 def keep(matter: After) -> datetime | None:
-    """Let old lines go, and return when an effect is due again.
-
-    The lines that matter reach the record as lines of the incident; these here are its own, for who opens it.
-    """
-    matter.recorded = matter.next_seq - 1
+    """Let old lines go that the record has; return when an effect, or the record, is tried again."""
     matter.trim()
-    return next_retry(matter.owed)
+    return min((at for at in (next_retry(matter.owed), matter.record_retry_at) if at), default=None)
 
 
 def still_open(matter: After) -> None:
@@ -173,7 +164,7 @@ def still_open(matter: After) -> None:
         Refused: It is.
     """
     if matter.ended:
-        raise Refused(f"{matter.id} is over ({matter.state_word})")
+        raise Refused(f"{matter.id} is over ({matter.as_item().status})")
 
 
 # --- people -------------------------------------------------------------------------------------------
@@ -247,9 +238,7 @@ def tell(matter: After, people: Iterable[str], text: str, now: datetime) -> None
         response = first_level(matter, matter.plan.incident_response)
         recipients = _reachable(matter, [*manager(matter), *response])
         text = f"{text} (for {', '.join(missing) or 'whoever it concerns'}, whom we cannot reach)"
-    order = Tell(
-        incident=matter.id, to=matter.teams[:1], recipients=recipients, text=text, at=now, test=matter.test
-    )
+    order = Tell(incident=matter.id, to=matter.teams[:1], recipients=recipients, text=text, at=now, test=matter.test)
     matter.owe(order, now=now)
 
 

@@ -244,6 +244,7 @@ def begin_action(incident: Incident, fields: dict[str, object], by: str, now: da
     number = 1 + sum(item.kind == "action" for item in incident.items.values())
     name = f"{incident.id}/action/{number}"
     payload = {**_shared(incident, name), **fields, "n": number, "opened_at": now.isoformat()}
+    payload["team"] = _team_of(incident, str(fields["owner"]))
     item = Item.model_validate(
         {**fields, "id": name, "kind": "action", "status": "open", "n": number, "due_at": fields["due"]}
     )
@@ -254,6 +255,15 @@ def begin_action(incident: Incident, fields: dict[str, object], by: str, now: da
         Start(workflow="ActionItem", workflow_id=name, origin=name, payload=payload), now=now, key=f"{name}/start"
     )
     return number
+
+
+def _team_of(incident: Incident, person: str) -> str:
+    """Return the team an item is worked on in: the owner's, an impacted one first."""
+    planned = incident.plan.people.get(person)
+    teams = planned.teams if planned else []
+    return next(
+        (team for team in incident.owners if team in teams), teams[0] if teams else incident.plan.incident_response
+    )
 
 
 def actions_accepted(incident: Incident, accepted: ActionsAccepted, now: datetime) -> None:
@@ -287,6 +297,7 @@ def start_rca(incident: Incident, now: datetime) -> None:
     payload = {
         **_shared(incident, name),
         "services": incident.services,
+        "team": incident.owners[0] if incident.owners else incident.plan.incident_response,
         "mitigated_at": incident.first_mitigated_at.isoformat(),
         "opened_at": now.isoformat(),
         "due_at": due.isoformat(),

@@ -15,6 +15,8 @@ from model.times import Moment, iso
 
 SIZE_LIMIT: Final = 256 * 1024
 """Bytes of a COE's text (design §2)."""
+MOST_LINES: Final = 10_000
+"""Lines of a COE's text: a file is read within a workflow's turn, and no person writes more."""
 DEEPEST: Final = 24
 """Levels a tree of whys may have; deeper is not read any more, and JSON nested without end could not be."""
 MOST_WHYS: Final = 400
@@ -29,8 +31,8 @@ FILL_IN: Final = "[fill in:"
 END_OF_DAY: Final = time(23, 59, 59)
 """A promise for a day is kept when that day is over, in UTC."""
 
-Section: TypeAlias = Literal["front", "impact", "whys", "detection", "dependencies", "lessons", "actions"]
-"""The parts of a file; `front` is the front matter."""
+Section: TypeAlias = Literal["front", "impact", "story", "whys", "detection", "dependencies", "lessons", "actions"]
+"""The parts of a file: `front` is the front matter, `story` what stands below the heading Impact."""
 SECTIONS: Final[tuple[Section, ...]] = ("impact", "whys", "detection", "dependencies", "lessons", "actions")
 """The headings, in the order in which a reader expects them."""
 Asked: TypeAlias = Literal["fast-enough", "response-time", "metrics-true", "similar-patterns"]

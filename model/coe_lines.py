@@ -3,12 +3,13 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Final, Literal
 
 from model.coe_file import MOST_FINDINGS, SECTIONS, Finding, Section
 from model.text import TEXT_LIMIT, clean, cut
 
-_NEWLINE: Final = re.compile(r"\r\n|\r|\n")
+NEWLINE: Final = re.compile(r"\r\n|\r|\n")
 _HEADING: Final = re.compile(r"(#{1,6})(?!#)([ \t]*)(.*)")
 _UNDERLINE: Final = re.compile(r"={3,}|-{3,}")
 _FENCE: Final = re.compile(r"(`{3,}|~{3,})")
@@ -95,32 +96,33 @@ class Notes:
         return found
 
 
-def read_lines(text: str, notes: Notes) -> list[Line]:
-    """Return a text's lines without comments, and mark what is in blocks of code."""
+def read_lines(raws: list[str], notes: Notes) -> list[Line]:
+    """Return the lines of a text without comments, and mark what is in blocks of code."""
     lines: list[Line] = []
-    fence, opened = "", 0
-    for number, raw in enumerate(_NEWLINE.split(text.removeprefix("\ufeff")), 1):
+    fence, fenced_at, opened = "", 1, 0
+    for number, raw in enumerate(raws, 1):
         if fence:
             line = _line(number, raw, fenced=True)
             fence = "" if _closes(line.text, fence) else fence
         else:
-            was_open = bool(opened)
-            raw, still_open = _uncommented(raw, was_open)
-            opened = (opened or number) if still_open else 0
+            raw, still_open = _uncommented(raw, bool(opened))
+            opened = opened or number if still_open else 0
             line = _line(number, raw)
             found = _FENCE.match(line.text)
-            if found:
-                fence, line.fenced = found[1], True
-            elif was_open and not line.text:
-                continue
+            if found and (found[1][0] == "~" or "`" not in line.text[found.end() :]):
+                fence, line.fenced, fenced_at = found[1], True, number
         lines.append(line)
+    if fence:
+        notes.error("fence-open", fenced_at, f"a block of code begins here and never ends; close it with {fence[:3]}")
     if opened:
         notes.error("comment-open", opened, "a comment begins here and never ends; close it with -->")
     return lines
 
 
 def _line(number: int, raw: str, fenced: bool = False) -> Line:
-    text = clean(raw.lstrip())
+    text = raw.strip()
+    if not (text.isascii() and text.isprintable()):
+        text = clean(text)
     width = 0
     for character in raw[: len(raw) - len(raw.lstrip())]:
         width += _TAB - width % _TAB if character == "\t" else 1
@@ -133,6 +135,8 @@ def _closes(text: str, fence: str) -> bool:
 
 def _uncommented(raw: str, opened: bool) -> tuple[str, bool]:
     """Return a line without comments, and whether one is open at its end."""
+    if not opened and "<!--" not in raw:
+        return raw, False
     kept, position = [], 0
     for found in _COMMENT.finditer(raw):
         if opened == (found[0] == "-->"):
@@ -197,7 +201,7 @@ def split_sections(lines: list[Line], notes: Notes) -> Sections:
 def _plain_headings(lines: list[Line]) -> Iterator[Line]:
     """Yield the lines, with a heading that is underlined as one that begins with ##."""
     skipped = False
-    for line, following in zip(lines, [*lines[1:], None], strict=True):
+    for line, following in zip_longest(lines, lines[1:]):
         if skipped:
             skipped = False
             continue

@@ -1,6 +1,6 @@
 """Reads a COE file: total on any text, and every problem says its line and what would be accepted (design §3).
 
-Codes told here (what is there cannot be read): `oversize comment-open front-matter-form front-matter-key
+Codes told here (what is there cannot be read): `oversize comment-open fence-open front-matter-form front-matter-key
 unknown-heading heading-twice order loose-text long-text too-many too-deep no-marker empty-why link-form
 detection-form detection-twice unknown-question kept-form mode-form lesson-form action-form action-fact action-date
 same-id`. What is missing is told by `model.coe_check`.
@@ -10,8 +10,19 @@ import re
 from typing import Final
 
 from model import coe_actions, coe_rows
-from model.coe_file import DEEPEST, MOST_WHYS, SIZE_LIMIT, CoeFile, Finding, Why
-from model.coe_lines import Item, Line, Notes, heading, named, read_items, read_lines, split_sections, tree_depths
+from model.coe_file import DEEPEST, MOST_LINES, MOST_WHYS, SIZE_LIMIT, CoeFile, Finding, Why
+from model.coe_lines import (
+    NEWLINE,
+    Item,
+    Line,
+    Notes,
+    heading,
+    named,
+    read_items,
+    read_lines,
+    split_sections,
+    tree_depths,
+)
 from model.coe_rows import lesson_names, only_lessons
 from model.text import cut
 
@@ -36,13 +47,17 @@ def parse(text: str) -> tuple[CoeFile, list[Finding]]:
     if size > SIZE_LIMIT:
         notes.error("oversize", 1, f"the file has {size} bytes; at most {SIZE_LIMIT} are read: link the rest")
         return CoeFile(), notes.all()
-    lines = read_lines(text, notes)
+    raw = NEWLINE.split(text.removeprefix("\ufeff"))
+    if len(raw) > MOST_LINES:
+        notes.error("oversize", 1, f"the file has {len(raw)} lines; at most {MOST_LINES} are read: link the rest")
+        return CoeFile(), notes.all()
+    lines = read_lines(raw, notes)
     file = CoeFile()
     rest = _front(lines, file, notes)
     sections = split_sections(rest, notes)
     file.lines.update(sections.at)
     parts = sections.lines
-    file.impact = _story(parts.get("impact", []))
+    file.impact = _story(parts.get("impact", []), file)
     file.whys = _whys(read_items(parts.get("whys", []), _begins_why, notes), notes)
     file.detection = coe_rows.detection(parts.get("detection", []), notes)
     file.dependencies, file.no_dependencies = coe_rows.dependencies(parts.get("dependencies", []), notes)
@@ -51,8 +66,13 @@ def parse(text: str) -> tuple[CoeFile, list[Finding]]:
     return file, notes.all()
 
 
-def _story(lines: list[Line]) -> str:
-    return "\n".join(line.raw for line in lines).strip("\n").rstrip()
+def _story(lines: list[Line], file: CoeFile) -> str:
+    """Return the impact summary as it is written, and note where it begins."""
+    told = [n for n, line in enumerate(lines) if line.text]
+    if not told:
+        return ""
+    file.lines["story"] = lines[told[0]].number
+    return "\n".join(line.raw for line in lines[told[0] : told[-1] + 1])
 
 
 def _front(lines: list[Line], file: CoeFile, notes: Notes) -> list[Line]:
@@ -69,7 +89,7 @@ def _front(lines: list[Line], file: CoeFile, notes: Notes) -> list[Line]:
     else:
         end = next((n for n, line in enumerate(lines) if _begins_section(line)), len(lines))
         facts = [line for line in lines[start:end] if _fact(line)]
-        rest = [line for line in lines[start:] if not any(line is fact for fact in facts)] if facts else lines[start:]
+        rest = [line for line in lines[start:end] if not _fact(line)] + lines[end:]
         if facts:
             text = "put the front matter first, between two lines ---"
             notes.advise("front-matter-form", facts[0].number, text)
@@ -110,7 +130,7 @@ def _read_fact(line: Line, file: CoeFile, notes: Notes) -> None:
         text = f"the front matter has the lines {', '.join(_KEYS)}, each with its value after a colon"
         notes.once("front-matter-key", line.number, text)
         return
-    value = " ".join(found[2].split(" # ")[0].split())
+    value = " ".join(found[2].split())
     if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
         value = value[1:-1].strip()
     if not getattr(file, key):

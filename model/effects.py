@@ -104,6 +104,22 @@ class Execute(BaseModel):
     test: bool = False
 
 
+class Deliver(BaseModel):
+    """The approved RCA for one customer (R7): it leaves once, under one key.
+
+    Attributes:
+        contacts: Where; without any, the catalogue's at that moment count.
+    """
+
+    lane: Literal["deliver"] = "deliver"
+    incident: str
+    customer: str
+    contacts: list[Contact] = []
+    text: str
+    at: datetime
+    test: bool = False
+
+
 class PlanRequest(BaseModel):
     """A question to the catalogue: whom do these teams and services mean now."""
 
@@ -116,8 +132,10 @@ class PlanRequest(BaseModel):
     at: datetime
 
 
-Order = Annotated[Page | Execute | Tell | Signal | Start | Forward | Lookup | PlanRequest, Field(discriminator="lane")]
-Lane = Literal["execute", "page", "message", "signal", "process", "forward", "lookup", "plan"]
+Order = Annotated[
+    Page | Execute | Deliver | Tell | Signal | Start | Forward | Lookup | PlanRequest, Field(discriminator="lane")
+]
+Lane = Literal["execute", "deliver", "page", "message", "signal", "process", "forward", "lookup", "plan"]
 
 
 AnyOrder = TypeVar("AnyOrder", bound=BaseModel)

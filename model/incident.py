@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from model.checklist import Checked, Suggestion
 from model.items import Item
@@ -44,7 +44,7 @@ class AlarmFact(BaseModel):
     source: str = "service"
     state: Literal["ALARM", "OK"] = "ALARM"
     since: Moment
-    severity: int = 3
+    severity: int = Field(default=3, ge=1, le=5)
     summary: str = ""
     link: str = ""
     value: float | None = None

@@ -17,6 +17,9 @@ class Item(BaseModel):
         n: An action item's number in the incident.
         settled: Nothing of it is owed any more before all clear (a COE reviewed, the RCA delivered, a promised item
             validated or withdrawn by consent).
+        customer_message_due: Customers must hear before this moment that what they were promised moves, or will not
+            be kept; none where they know (R10).
+        revision: Counts what the matter has said: news with a lower one is older, the same one is a repetition.
     """
 
     id: str
@@ -38,6 +41,8 @@ class Item(BaseModel):
     why_reasons: list[str] = []
     findings: list[str] = []
     settled: bool = False
+    customer_message_due: Moment | None = None
+    revision: int = 0
 
 
 def all_settled(items: Iterable[Item]) -> bool:

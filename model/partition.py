@@ -78,9 +78,9 @@ class Resolved(BaseModel):
 
 
 class Resolution(BaseModel):
-    """What the catalogue says about the services of some messages, and the policy in force for new incidents."""
+    """What the catalogue says to each question about some messages, and the policy in force for new incidents."""
 
-    services: dict[str, Resolved]
+    answers: list[Resolved]
     policy: Policy
 
 

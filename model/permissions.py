@@ -32,6 +32,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "check": _STEERING,
     "assign_coe": _STEERING,
     "add_action": _STEERING,
+    "start_campaign": _STEERING,
     "reopen": _STEERING,
     "stand_down": _STEERING,
     "make_big": _STEERING,

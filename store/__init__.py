@@ -5,13 +5,15 @@
 
 from store.engine import Store, open_store
 from store.errors import StoreError
-from store.facts import LightCloses, OutboxItem, Summary
+from store.facts import LightCloses, MatterSummary, OutboxItem, Summary, is_incident
 
 __all__ = [
     "LightCloses",
+    "MatterSummary",
     "OutboxItem",
     "Store",
     "StoreError",
     "Summary",
+    "is_incident",
     "open_store",
 ]

@@ -8,20 +8,26 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.orm import InstrumentedAttribute
 
 from model.incident import Incident, Phase
 from model.matter import Entry
 from store.connect import LOCK_PATIENCE, make_engine, read_url
 from store.errors import in_words
-from store.facts import LightCloses, OutboxItem, Summary
-from store.tables import Base, EntryRow, IncidentRow, OutboxRow
+from store.facts import LightCloses, MatterSummary, OutboxItem, Summary, is_incident
+from store.tables import Base, EntryRow, IncidentRow, MatterEntryRow, MatterRow, OutboxRow
 
 SHORTEST_NAME: Final = 4
 """Characters at the end of an incident's id that are enough to name it (design §2)."""
 OVER: Final = (Phase.ALL_CLEAR.value, Phase.ABSORBED.value)
 """Phases in which nothing of an incident is open any more."""
+SETTLED: Final = ("done", "finished", "withdrawn", "reviewed", "delivered")
+"""Statuses in which a matter is over, also where its process has not yet ended."""
+IN_PLACE: Final = ("validated", "in_force")
+"""Statuses of an action item that has done by its date what it was to do: it is not overdue (R8, R11)."""
 
 _COLUMNS: Final = [getattr(IncidentRow, name) for name in Summary.model_fields]
+_MATTER_COLUMNS: Final = [getattr(MatterRow, name) for name in MatterSummary.model_fields]
 
 
 def open_store(address: str, *, lock_patience: timedelta = LOCK_PATIENCE) -> "Store":
@@ -47,31 +53,33 @@ class Store:
         """Close every connection; asked again, the store opens new ones."""
         await self.engine.dispose()
 
-    async def record(self, incident: Mapping[str, object], entries: Sequence[Entry]) -> None:
-        """Keep an incident as it stands, and lines of its timeline.
+    async def record(self, state: Mapping[str, object], entries: Sequence[Entry]) -> None:
+        """Keep an incident, or something that follows from one, as it stands, and lines of its timeline.
 
         Lines that are there already stay as they are. Facts that are older than those kept are left out:
         batches may arrive late, and twice.
 
         Args:
-            incident: `model.course.Record.incident`.
+            state: `model.recording.Record.incident`; its id says what it is.
             entries: Any of its lines, in any order.
         """
-        facts = Summary.model_validate(incident)
+        matter_id = str(state.get("id", ""))
         last = max((entry.seq for entry in entries), default=0)
-        upto = _number(incident, "next_seq", last + 1) - 1
-        row: dict[str, object] = {**facts.model_dump(), "state": incident, "upto": upto}
-        lines = [{"incident_id": facts.id, **entry.model_dump()} for entry in entries]
-        put = self._insert(IncidentRow).values(row)
+        upto = _number(state, "next_seq", last + 1) - 1
+        table, lines = _tables_of(matter_id)
+        facts = Summary.model_validate(state) if table is IncidentRow else MatterSummary.of(state)
+        row: dict[str, object] = {**facts.model_dump(), "state": state, "upto": upto}
+        put = self._insert(table).values(row)
         put = put.on_conflict_do_update(
             index_elements=["id"],
             set_={name: put.excluded[name] for name in row if name != "id"},
-            where=_older_than(upto, _number(incident, "recorded", 0)),
+            where=_older_than(table, upto, _number(state, "recorded", 0)),
         )
+        written = [{_owner_of(lines).key: facts.id, **entry.model_dump()} for entry in entries]
         async with self._transaction() as connection:
             await connection.execute(put)
-            if lines:
-                await connection.execute(self._insert(EntryRow).on_conflict_do_nothing(), lines)
+            if written:
+                await connection.execute(self._insert(lines).on_conflict_do_nothing(), written)
 
     async def put_outbox(self, item: OutboxItem) -> bool:
         """Keep a page or message.
@@ -89,16 +97,21 @@ class Store:
             state = await connection.scalar(select(IncidentRow.state).where(IncidentRow.id == incident_id))
         return Incident.model_validate(state) if state else None
 
-    async def incidents(self, *, open_only: bool = False, limit: int = 100) -> list[Summary]:
+    async def incidents(
+        self, *, open_only: bool = False, opened_since: datetime | None = None, limit: int = 100
+    ) -> list[Summary]:
         """Return incidents, the latest first.
 
         Args:
             open_only: Leave out those that are all clear, or became part of another.
+            opened_since: Leave out those opened before.
             limit: How many at most.
         """
         query = select(*_COLUMNS)
         if open_only:
             query = query.where(IncidentRow.phase.not_in(OVER))
+        if opened_since is not None:
+            query = query.where(IncidentRow.opened_at >= opened_since)
         return await self._summaries(query.limit(limit))
 
     async def find(self, short: str) -> list[Summary]:
@@ -113,14 +126,57 @@ class Store:
         ending = func.upper(IncidentRow.id).endswith(wanted, autoescape=True)
         return await self._summaries(select(*_COLUMNS).where(ending))
 
-    async def timeline(self, incident_id: str) -> list[Entry]:
-        """Return every line of an incident's timeline, in its order."""
-        columns = [getattr(EntryRow, name) for name in Entry.model_fields]
-        query = select(*columns).where(EntryRow.incident_id == incident_id).order_by(EntryRow.seq)
+    async def timeline(self, matter_id: str) -> list[Entry]:
+        """Return every line of a timeline in its order: an incident's, or that of what follows from one."""
+        _, lines = _tables_of(matter_id)
+        columns = [getattr(lines, name) for name in Entry.model_fields]
+        query = select(*columns).where(_owner_of(lines) == matter_id).order_by(lines.seq)
         async with self._transaction() as connection:
             rows = (await connection.execute(query)).mappings().all()
         # Not checked again: it was when it was written, and `What` may have lost a word since.
         return [Entry.model_construct(**row) for row in rows]
+
+    async def matter(self, matter_id: str) -> dict[str, Any] | None:
+        """Return the state of a COE, an item, a campaign … as it was recorded last; None when the record has none.
+
+        As JSON, since each has a model of its own, which belongs to whoever asks.
+        """
+        async with self._transaction() as connection:
+            state = await connection.scalar(select(MatterRow.state).where(MatterRow.id == matter_id))
+        return dict(state) if state else None
+
+    async def matters(
+        self,
+        kind: str | None = None,
+        *,
+        overdue_at: datetime | None = None,
+        owner: str | None = None,
+        team: str | None = None,
+        incident: str | None = None,
+        horizon: str | None = None,
+        open_only: bool = True,
+    ) -> list[MatterSummary]:
+        """Return what follows from incidents, the earliest due first, without a date last.
+
+        Args:
+            kind: `coe`, `rca`, `action`, `campaign` or `ops_review`.
+            overdue_at: Only what was due before this moment and is not in place.
+            owner: Only this person's.
+            team: Only this team's.
+            incident: Only what comes from this incident, or weekly review.
+            horizon: `short`, `mid` or `long`.
+            open_only: Leave out what is over.
+        """
+        equals = {"kind": kind, "owner": owner, "team": team, "incident_id": incident, "horizon": horizon}
+        wanted = [getattr(MatterRow, name) == value for name, value in equals.items() if value is not None]
+        if open_only:
+            wanted += [MatterRow.ended.is_(False), MatterRow.status.not_in(SETTLED)]
+        if overdue_at is not None:
+            wanted += [MatterRow.due_at < overdue_at, MatterRow.status.not_in(IN_PLACE)]
+        query = select(*_MATTER_COLUMNS).where(*wanted)
+        ordered = query.order_by(MatterRow.due_at.is_(None), MatterRow.due_at, MatterRow.id)
+        async with self._transaction() as connection:
+            return [MatterSummary(**row) for row in (await connection.execute(ordered)).mappings()]
 
     async def outbox(self, incident_id: str | None = None, *, limit: int = 1000) -> list[OutboxItem]:
         """Return the last kept pages and messages, of one incident or of all, in their order."""
@@ -147,6 +203,19 @@ class Store:
                 count.reasons[reason] = count.reasons.get(reason, 0) + 1
         return sorted(counts.values(), key=lambda count: (-count.closes, count.service, count.alarm))
 
+    async def broken_tenets(self, since: datetime) -> dict[str, list[str]]:
+        """Return the tenets broken by incidents opened since, with those incidents, oldest first (L4); no tests."""
+        query = select(IncidentRow.id, IncidentRow.state["broken_tenets"]).where(
+            IncidentRow.opened_at >= since, IncidentRow.test.is_(False)
+        )
+        async with self._transaction() as connection:
+            rows = (await connection.execute(query.order_by(IncidentRow.opened_at, IncidentRow.id))).all()
+        found: dict[str, list[str]] = {}
+        for incident, tenets in rows:
+            for tenet in tenets or []:
+                found.setdefault(tenet, []).append(incident)
+        return dict(sorted(found.items()))
+
     async def _summaries(self, query: Select[Any]) -> list[Summary]:
         latest_first = query.order_by(IncidentRow.opened_at.desc(), IncidentRow.id.desc())
         async with self._transaction() as connection:
@@ -165,15 +234,25 @@ class Store:
                 yield connection
 
 
-def _number(incident: Mapping[str, object], name: str, default: int) -> int:
-    value = incident.get(name)
+def _tables_of(matter_id: str) -> tuple[type[IncidentRow | MatterRow], type[EntryRow | MatterEntryRow]]:
+    """Return where a matter is kept, and where its lines are."""
+    return (IncidentRow, EntryRow) if is_incident(matter_id) else (MatterRow, MatterEntryRow)
+
+
+def _owner_of(lines: type[EntryRow | MatterEntryRow]) -> InstrumentedAttribute[str]:
+    """Return the column that says whose a line is."""
+    return MatterEntryRow.matter_id if issubclass(lines, MatterEntryRow) else EntryRow.incident_id
+
+
+def _number(state: Mapping[str, object], name: str, default: int) -> int:
+    value = state.get(name)
     return value if isinstance(value, int) else default
 
 
-def _older_than(upto: int, recorded: int) -> ColumnElement[bool]:
+def _older_than(table: type[IncidentRow | MatterRow], upto: int, recorded: int) -> ColumnElement[bool]:
     """Return the condition that the facts kept are no newer than a batch.
 
     Batches of one long timeline reach equally far; the later one knows that more is recorded.
     """
-    known = func.coalesce(IncidentRow.state["recorded"].as_integer(), 0)
-    return or_(IncidentRow.upto < upto, and_(IncidentRow.upto == upto, known <= recorded))
+    known = func.coalesce(table.state["recorded"].as_integer(), 0)
+    return or_(table.upto < upto, and_(table.upto == upto, known <= recorded))

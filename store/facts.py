@@ -1,9 +1,30 @@
 """What goes into the store and comes out of it, apart from the incident and its entries themselves."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from model.policy import Policy
+from model.times import parse_moment
+
+INCIDENT: Final = "INC-"
+"""How an incident's id begins; what follows from it has its id, a slash and more (design §2)."""
+
+
+def is_incident(matter_id: str) -> bool:
+    """Whether an id is an incident's, and not that of something that follows from one."""
+    return matter_id.startswith(INCIDENT) and "/" not in matter_id
+
+
+def kind_of(matter_id: str) -> str:
+    """Return what a matter is by its id: `coe`, `rca`, `action`, `campaign`, `ops_review`, or its first word."""
+    first, *rest = matter_id.split("/")
+    if first.startswith(INCIDENT) and rest:
+        return rest[0]
+    # A weekly review numbers action items too: ops-review/{date}/action/{n}.
+    return rest[1] if len(rest) > 2 else first.replace("-", "_")
 
 
 class Summary(BaseModel):
@@ -31,6 +52,54 @@ class Summary(BaseModel):
     linked_to: str = ""
     services: list[str] = []
     regions: list[str] = []
+
+
+class MatterSummary(BaseModel):
+    """Something that follows from incidents, in a list: the facts that have a column of their own.
+
+    Attributes:
+        kind: `coe`, `rca`, `action`, `campaign` or `ops_review`.
+        incident_id: Where it comes from.
+        owner: Whoever has it now: an item's owner, a COE's author.
+        due_at: By when the next thing is owed as planned now: to be delivered, or, once implemented, to be validated.
+        promised_due_at: What customers were told.
+        ended: Its process is over.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: str
+    kind: str = ""
+    incident_id: str = ""
+    status: str = ""
+    owner: str = ""
+    team: str = ""
+    title: str = ""
+    horizon: str = ""
+    promised: bool = False
+    due_at: datetime | None = None
+    promised_due_at: datetime | None = None
+    validated_at: datetime | None = None
+    test: bool = False
+    ended: bool = False
+
+    @classmethod
+    def of(cls, state: Mapping[str, object]) -> "MatterSummary":
+        """Return the facts in a matter's state; a COE says `author` where an item says `owner`."""
+        matter_id = str(state["id"])
+        made = cls.model_validate(
+            {
+                **{name: value for name, value in state.items() if value is not None},
+                "kind": kind_of(matter_id),
+                "incident_id": state.get("incident") or "",
+                "owner": state.get("owner") or state.get("author") or "",
+            }
+        )
+        built = state.get("implemented_at")
+        if made.status != "implemented" or not isinstance(built, str):
+            return made
+        # What is owed next is that it is tried (R11). A record carries no policy, so the usual number counts.
+        return made.model_copy(update={"due_at": parse_moment(built) + Policy().validate_within})
 
 
 class OutboxItem(BaseModel):

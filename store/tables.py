@@ -98,6 +98,53 @@ class EntryRow(Base):
     link: Mapped[str]
 
 
+class MatterRow(Base):
+    """What follows from incidents, as it stands: COEs, RCAs, action items, campaigns, weekly reviews.
+
+    Attributes:
+        kind: What its id says it is: `coe`, `rca`, `action`, `campaign`, `ops_review`, or the word it begins with.
+        incident_id: Where it comes from; empty, or a review's id, where that is no incident. Hence no foreign key: it
+            may also be written before its incident's first batch.
+        ended: Its process is over.
+        state: The whole `Record.incident`; the other columns are those that are asked for.
+        upto: The last timeline entry that existed when these facts were taken.
+    """
+
+    __tablename__ = "matter"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    incident_id: Mapped[str] = mapped_column(index=True)
+    status: Mapped[str]
+    owner: Mapped[str]
+    team: Mapped[str]
+    title: Mapped[str]
+    horizon: Mapped[str]
+    promised: Mapped[bool]
+    due_at: Mapped[datetime | None] = mapped_column(index=True)
+    promised_due_at: Mapped[datetime | None]
+    validated_at: Mapped[datetime | None]
+    test: Mapped[bool]
+    ended: Mapped[bool]
+    state: Mapped[dict[str, Any]]
+    upto: Mapped[int]
+
+
+class MatterEntryRow(Base):
+    """A line of such a matter's timeline; written once."""
+
+    __tablename__ = "matter_entry"
+
+    matter_id: Mapped[str] = mapped_column(ForeignKey("matter.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    what: Mapped[str]
+    by: Mapped[str]
+    text: Mapped[str]
+    claimed: Mapped[bool]
+    link: Mapped[str]
+
+
 class OutboxRow(Base):
     """A page or message that went no further.
 

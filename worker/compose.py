@@ -11,6 +11,8 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.catalogue.live import LiveCatalogue
 from activities.comms import Messenger
+from activities.customers import Carrier
+from activities.customers.send import Delivering
 from activities.comms.send import Telling
 from activities.mitigation import Mitigator
 from activities.mitigation.by_hand import ByHand
@@ -24,10 +26,13 @@ from activities.telemetry.look import Telemetry
 from activities.tickets import Ticketing
 from link.guard import Guard
 from link.starting import QUEUE, Starter
+from workflows.action_item import ActionItem
+from workflows.coe import Coe
 from workflows.detection import Detection
 from workflows.incident import Incident
+from workflows.rca import Rca
 
-WORKFLOWS: Sequence[type] = (Detection, Incident)
+WORKFLOWS: Sequence[type] = (Detection, Incident, Coe, Rca, ActionItem)
 """Every workflow type."""
 ROOMS = ("model", "link", "activities", "workflows", "itsdangerous")
 """Loaded once, not once per workflow start: 64 ms against 0.7 ms (facts-temporal §0.9)."""
@@ -45,6 +50,8 @@ class Connectors:
     inside_messenger: Messenger
     recorder: Recorder
     tickets: Ticketing
+    carriers: Mapping[str, Carrier] = field(default_factory=dict)
+    inside_carrier: Carrier | None = None
     deployments: Deployments | None = None
     mitigator: Mitigator = field(default_factory=ByHand)
     links: Callable[[str, str], str] = field(default=lambda incident, person: "")
@@ -70,6 +77,7 @@ def activities_of(
         Telling(connectors.messengers, connectors.inside_messenger).tell,
         Recording(connectors.recorder, connectors.tickets).record,
         Telemetry(connectors.deployments).deployments,
+        Delivering(connectors.carriers, connectors.inside_carrier).deliver,
         Mitigating(connectors.mitigator, inside=ByHand()).execute,
     ]
 

@@ -18,6 +18,7 @@ from temporalio.worker import Worker
 
 from activities.comms import Messenger
 from activities.comms.outbox import OutboxMessenger
+from activities.customers.outbox import OutboxCarrier
 from activities.comms.smtp import SmtpMessenger
 from activities.paging import Pager
 from activities.paging.outbox import OutboxPager
@@ -125,6 +126,7 @@ def connectors(settings: Settings, store: Store, announce: Say | None = None) ->
         Refused: The settings cannot work.
     """
     pager, messenger = OutboxPager(store, announce), OutboxMessenger(store, announce)
+    carrier = OutboxCarrier(store, announce)
     pagers: dict[str, Pager] = {"*": pager}
     messengers: dict[str, Messenger] = {"*": messenger}
     if settings.smtp_host:
@@ -135,6 +137,8 @@ def connectors(settings: Settings, store: Store, announce: Say | None = None) ->
         messengers=messengers,
         inside_pager=pager,
         inside_messenger=messenger,
+        carriers={"*": carrier},
+        inside_carrier=carrier,
         recorder=SqlRecorder(store),
         tickets=MarkdownTickets(store, settings.tickets),
         deployments=deployments(settings),

@@ -145,6 +145,8 @@ class Detection(Process):
     def _may_declare(self, x: Declare | None = None) -> None:
         if x is None:
             raise Refused(f"say what is wrong, for example {Declare.example_json()}")
+        if x.key and x.key in self.state.answers:
+            return
         _somebody(x.by, Declare.example_json())
         _real_services(x.services)
         rules.refuse_declared_twice(self.state, x)
@@ -158,6 +160,8 @@ class Detection(Process):
     def _may_silence(self, x: Silence | None = None) -> None:
         if x is None:
             raise Refused(f"say which service is expected to alarm, for example {Silence.example_json()}")
+        if x.key and x.key in self.state.answers:
+            return
         _somebody(x.by, Silence.example_json())
         _real_services([x.service])
         if x.until <= self.now():

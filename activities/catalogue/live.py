@@ -15,16 +15,16 @@ class LiveCatalogue:
 
     @activity.defn(name=RESOLVE)
     async def resolve(self, question: Question) -> Resolution:
-        """Return facts and plan of each service asked for, and the policy for new incidents."""
+        """Return facts and plan for each question, and the policy for new incidents."""
         catalog = _loaded()
-        services = {}
-        for service, region, metric in question.asked:
-            wanted = [service] if service else []
-            services[service] = Resolved(
+        answers = [
+            Resolved(
                 facts=facts_for(catalog, service, region, metric),
-                plan=plan_for(catalog, services=wanted, at=question.at),
+                plan=plan_for(catalog, services=[service] if service else [], at=question.at),
             )
-        return Resolution(services=services, policy=live.policy())
+            for service, region, metric in question.asked
+        ]
+        return Resolution(answers=answers, policy=live.policy())
 
     @activity.defn(name=PLAN)
     async def plan(self, errand: Errand[PlanRequest]) -> Outcome:

@@ -17,7 +17,7 @@ from model.incident import Engagement, Incident, Paged
 from model.matter import Entry
 from model.text import clean, escape
 from model.times import ago
-from store import Store, StoreError
+from store import Store, StoreError, is_incident
 
 NOTHING: Final = "–"
 """What a cell shows when there is nothing to show: an empty one looks like a mistake."""
@@ -33,11 +33,13 @@ class MarkdownTickets(Ticketing):
         self._one_at_a_time = asyncio.Lock()
 
     async def refresh(self, incident: str) -> None:
-        """Write an incident's ticket anew.
+        """Write an incident's ticket anew; what follows from incidents has none of its own.
 
         Raises:
             Failed: The record has no such incident, the store did not answer, or the disk did not take it.
         """
+        if not is_incident(incident):
+            return
         async with self._one_at_a_time:
             try:
                 facts = await self._store.incident(incident)

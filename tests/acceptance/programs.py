@@ -7,12 +7,21 @@ import random
 import signal
 import socket
 import sys
-import time
 from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from link.starting import QUEUE
+
+NAMESPACE = "TEMPORAL_NAMESPACE"
 ROOT = Path(__file__).parents[2]
 RESTART = 0.2
 """Seconds until a program that ended is started again, as a service manager does."""
@@ -98,16 +107,20 @@ class Program:
 
     async def serves(self) -> bool:
         """Whether this life of it has said that it serves."""
-        return self._alive() and self._ready in self._words()
+        return bool(self.pid) and self._ready in self._words()
+
+    @property
+    def pid(self) -> int:
+        """Its process, which leads its group; 0 while there is none."""
+        return self._process.pid if self._process is not None and self._process.returncode is None else 0
 
     def kill(self) -> str:
         """Kill its group at once, as the kernel does when memory ends; return what was hit, or nothing."""
-        if not self._alive():
+        if not (pid := self.pid):
             return ""
-        assert self._process is not None
-        hit = f"{self.name} {self._process.pid} ({'serving' if self._ready in self._words() else 'starting'})"
+        hit = f"{self.name} {pid}" + ("" if self._ready in self._words() else ", starting")
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(pid, signal.SIGKILL)
         return hit
 
     async def end(self) -> None:
@@ -123,9 +136,6 @@ class Program:
         """Return the end of what it said in all its lives."""
         said = self._log.read_text(errors="replace").splitlines()[-lines:]
         return "\n".join([f"--- {self.name} ({self.starts} lives)", *said])
-
-    def _alive(self) -> bool:
-        return self._process is not None and self._process.returncode is None
 
     def _words(self) -> bytes:
         with self._log.open("rb") as log:
@@ -143,8 +153,7 @@ class Server(Program):
 
     def kill(self) -> str:
         """Kill the server; its keeper lives and starts another."""
-        pid = self._pid()
-        if not pid:
+        if not (pid := self._pid()):
             return ""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
@@ -152,8 +161,8 @@ class Server(Program):
 
     def kill_with_keeper(self) -> str:
         """Kill both, the server first: it would end in order when its keeper has gone."""
-        hits = [self.kill(), super().kill()]
-        return " and its keeper, ".join(hit for hit in hits if hit)
+        hits = [hit for hit in (self.kill(), super().kill()) if hit]
+        return " with its keeper, ".join(hits)
 
     async def end(self) -> None:
         """End both for good; a server that was just being started ends with its keeper."""
@@ -177,6 +186,26 @@ class Server(Program):
         return pid if ours and state != "Z" and os.getpgid(pid) == pid else 0
 
 
-def since(began: float) -> str:
-    """Return how long ago that was, for a story."""
-    return f"{time.monotonic() - began:6.2f} s"
+class Worker(Program):
+    """A worker serves once Temporal knows that it asks for work."""
+
+    def __init__(self, command: Sequence[str], address: str, env: Mapping[str, str], folder: Path) -> None:
+        super().__init__("worker", command, env, folder, "Working for")
+        self._address = address
+        self._client: Client | None = None
+
+    async def serves(self) -> bool:
+        """Whether the process of this life asks for work."""
+        if not await super().serves():
+            return False
+        try:
+            self._client = self._client or await Client.connect(self._address, namespace=self._env[NAMESPACE])
+            asked = DescribeTaskQueueRequest(
+                namespace=self._client.namespace,
+                task_queue=TaskQueue(name=QUEUE),
+                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+            )
+            found = await self._client.workflow_service.describe_task_queue(asked, timeout=timedelta(seconds=1))
+        except (RPCError, RuntimeError):
+            return False
+        return any(poller.identity.startswith(f"{self.pid}@") for poller in found.pollers)

@@ -277,8 +277,10 @@ async def test_a_store_in_trouble_is_a_reason(tmp_path: Path) -> None:
             await MarkdownTickets(nothing_migrated, tmp_path).refresh(ID)
 
 
-async def test_a_ticket_never_leaves_its_folder(store: Store, tmp_path: Path) -> None:
-    await put(store, incident("../7F3A"))
-    with pytest.raises(Failed, match="is no file name"):
-        await MarkdownTickets(store, tmp_path / "tickets").refresh("../7F3A")
-    assert not (tmp_path / "7F3A.md").exists()
+@pytest.mark.parametrize("name", ["../7F3A", f"{ID}/coe/checkout", f"{ID}/action/1", "campaign/endpoints"])
+async def test_only_incidents_have_tickets_and_none_leaves_its_folder(
+    store: Store, tmp_path: Path, name: str
+) -> None:
+    await store.record({"id": name}, [])
+    await MarkdownTickets(store, tmp_path / "tickets").refresh(name)
+    assert not list(tmp_path.rglob("*.md"))

@@ -63,8 +63,10 @@ class Stamping:
     async def at_rest(self, quiet: float = 0.5, patience: float = 60.0) -> None:
         """Return when nothing has been done for `quiet` seconds, or after `patience` all the same."""
         deadline = time.perf_counter() + patience
-        while (left := self.busy_at + quiet - time.perf_counter()) > 0 and time.perf_counter() < deadline:
+        left = self.busy_at + quiet - time.perf_counter()
+        while left > 0 and time.perf_counter() < deadline:
             await asyncio.sleep(left)
+            left = self.busy_at + quiet - time.perf_counter()
 
 
 class StampingTickets(MarkdownTickets):

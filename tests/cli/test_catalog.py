@@ -92,6 +92,7 @@ async def test_it_says_what_a_drill_shows(example, tmp_path):
     played = await play(drill, example, tmp_path)
     (incident,) = played.result.incidents
     story = explain(example, "checkout-api", "eu-west", at=drill.start, severity=2)
+    assert story.exhausted is not None
     paged = sorted(
         ((page.at - drill.start) // timedelta(minutes=1), page.person, page.channel)
         for row in incident.engagements

@@ -3,21 +3,26 @@
 import io
 import json
 import re
+import subprocess
+import sys
 import textwrap
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from cli import timeline
 from cli.say import console
 from model.incident import Incident
-from model.matter import Entry
+from model.matter import Entry, What
 from tests.cli.typing import TOP, run, run_for_real
 
 SCENARIO = "scenarios/one-bad-host.yaml"
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ALARM = "{at: 0s, alarm: {alarm: err, service: checkout-api, region: eu-west, state: ALARM, severity: 2}}"
+
+HEAD = "title: x\nstart: 2026-03-02T09:00:00Z\nuntil: 1h\n"
 
 KEYS = {
     "": "title problems wall_seconds virtual_seconds incidents",
@@ -59,10 +64,11 @@ def test_the_demo_as_a_person_pipes_it(tmp_path):
         "all_clear",
     ):
         assert what in said
-    assert re.search(r"checkout +ana 09:03 \(after 3 min\) +09:04 +ana 09:00 email, 09:02 sms", typed.out)
+    assert re.search(r"checkout +ana 09:03 \(after [23] min\) +09:04 +ana 09:00 email, 09:02 sms", typed.out)
     assert 'Refused, as it must be: `close` by dee after 25 min: "in alarm"' in typed.out
     assert re.search(r"As expected: 16 steps, 3 h played in \d+\.\d s", typed.out)
-    ticket = Path(re.search(r"^Ticket: (.+)$", typed.out, re.M)[1])
+    (path,) = re.findall(r"^Ticket: (.+)$", typed.out, re.M)
+    ticket = Path(path)
     assert ticket.parent == tmp_path
     assert ticket.read_text().startswith("# ")
     assert "allclear up" in typed.out
@@ -81,7 +87,8 @@ def test_json_is_one_object_with_the_keys_of_the_contract(tmp_path, monkeypatch)
         assert all(set(row) == set(KEYS[name].split()) for row in incident[name])
         assert incident[name]
     assert set(incident["engagements"][0]["paged"][0]) == set(KEYS["paged"].split())
-    moments = re.findall(r'"\w*at": ("[^"]+")', json.dumps(result))
+    moments = re.findall(r'"(?:at|\w+_at)": ("[^"]+")', json.dumps(result))
+    assert len(moments) > 30
     assert all(re.fullmatch(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"', moment) for moment in moments)
     assert (incident["phase"], incident["kind"], incident["severity"]) == ("all_clear", "single_service", 2)
     assert (result["problems"], result["virtual_seconds"]) == ([], 10800.0)
@@ -115,24 +122,12 @@ def test_what_did_not_go_as_expected(tmp_path):
         ("[", "not YAML"),
         ("just words", "a drill is a mapping with title, start, steps and until"),
         ("title: x\nsteps: []\nuntil: 1h", "start: Field required"),
-        (
-            "title: x\nstart: 2026-03-02T09:00:00Z\nsteps: [{at: 1m, shrug: {}}]\nuntil: 1h",
-            "no message is called shrug",
-        ),
+        (f"{HEAD}steps: [{{at: 1m, shrug: {{}}}}]", "no message is called shrug"),
         ("title: x\nstart: noon\nsteps: []\nuntil: 1h", "'noon' is not a moment"),
-        (
-            "title: x\ncatalog: no.yaml\nstart: 2026-03-02T09:00:00Z\nsteps: []\nuntil: 1h",
-            "no.yaml: there is no such file",
-        ),
-        (
-            "title: x\ncatalog: {teams: []}\nstart: 2026-03-02T09:00:00Z\nsteps: []\nuntil: 1h",
-            "its catalogue cannot be",
-        ),
-        ("title: x\npolicy: {slip: 1}\nstart: 2026-03-02T09:00:00Z\nsteps: []\nuntil: 1h", "no policy number 'slip'"),
-        (
-            "title: x\npolicy: {slip_days: x}\nstart: 2026-03-02T09:00:00Z\nsteps: []\nuntil: 1h",
-            "slip_days: 'x' is not",
-        ),
+        (f"{HEAD}steps: []\ncatalog: no.yaml", "no.yaml: there is no such file"),
+        (f"{HEAD}steps: []\ncatalog: {{teams: []}}", "its catalogue cannot be"),
+        (f"{HEAD}steps: []\npolicy: {{slip: 1}}", "no policy number 'slip'"),
+        (f"{HEAD}steps: []\npolicy: {{slip_days: x}}", "slip_days: 'x' is not"),
     ],
 )
 def test_a_file_that_cannot_be_played(tmp_path, text, said):
@@ -168,9 +163,6 @@ def test_server_noise_goes_to_the_log_and_our_words_to_people(tmp_path):
             print("ours", file=out)
         print("after"); print("our error", file=sys.stderr)
     """)
-    import subprocess
-    import sys
-
     done = subprocess.run([sys.executable, "-c", code], cwd=TOP, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["before", "ours", "after"]
     assert done.stderr.splitlines() == ["our error"]
@@ -178,7 +170,7 @@ def test_server_noise_goes_to_the_log_and_our_words_to_people(tmp_path):
     assert all(f"{who}\n" in logged for who in ("core", "core warns", "child", "child warns", "python prints"))
 
 
-def entry(seq: int, minutes: int, what: str = "observed", text: str = "x") -> Entry:
+def entry(seq: int, minutes: int, what: What = "observed", text: str = "x") -> Entry:
     return Entry(seq=seq, at=NINE + timedelta(minutes=minutes), what=what, by="ana", text=text)
 
 
@@ -223,8 +215,4 @@ async def test_a_terminal_of_any_width(width, monkeypatch):
 
 
 def test_every_kind_of_entry_that_has_a_look_exists():
-    from typing import get_args
-
-    from model.matter import What
-
     assert set(timeline.STYLES) <= set(get_args(What))

@@ -1,5 +1,6 @@
 """What was typed becomes a message, or a sentence that names the option."""
 
+import inspect
 from datetime import UTC, datetime
 
 import pytest
@@ -60,18 +61,21 @@ def test_what_is_wrong_is_said_of_the_option(message, typed, said):
 
 def test_a_needed_yes_or_no_has_two_options():
     command = fields.command(Confirm, lambda typed: 0, {}, {})
-    assert command.__signature__.parameters["recovered"].default is None
+    assert inspect.signature(command).parameters["recovered"].default is None
     assert read(Confirm, recovered=False) == {"recovered": False}
     assert fields.example("allclear x", Confirm) == "allclear x --no-recovered --reader ana --reader ben"
 
 
 def test_the_text_may_be_said_with_and_without_its_option_but_once():
     taken = []
-    command = fields.command(
-        messages.Observe, lambda typed: taken.append(typed) or 0, fields.words(messages.Observe), {}
-    )
+
+    def take(typed):
+        taken.append(typed["text"])
+        return 0
+
+    command = fields.command(messages.Observe, take, fields.words(messages.Observe), {})
     command(words="it burns", text=None)
     command(words=None, text="it burns")
-    assert [typed["text"] for typed in taken] == ["it burns", "it burns"]
+    assert taken == ["it burns", "it burns"]
     with pytest.raises(Stop, match="twice"):
         command(words="it burns", text="still")

@@ -78,7 +78,7 @@ async def test_what_is_wrong_is_said_before_or_by_the_house(house):
         (("incident", "engage", incident, "why not", "--team", "netwrk"), 1, "the catalogue has no team netwrk"),
         (("incident", "engage", incident, "why not"), 2, "--team is needed"),
         (("ack", "--as", "stranger"), 1, "'stranger' is not on call for"),
-        (("approve",), 1, "decide"),
+        (("approve",), 1, "proposal"),
         (("silence", "checkout-api", "planned move", "--until", "2h"), 2, "no partition has the region 'planned move'"),
         (("silence", "chekout-api", "--until", "2h", "--reason", "x"), 2, "did you mean 'checkout-api'"),
     ):

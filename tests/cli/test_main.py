@@ -22,7 +22,7 @@ def one_sentence(typed, code):
         (["drill"], "missing argument 'FILE'. See `allclear drill --help`"),
         (["incident", "observe"], "missing argument 'ID'"),
         (["ack", "--nonsense"], "no such option"),
-        (["catalog", "explain", "payments", "eu-west", "--severity", "9"], "9 is not in the range"),
+        (["catalog", "explain", "payments", "eu-west", "--severity", "9"], "invalid value for '--severity'"),
         (["catalog", "explain", "payments", "eu-west", "--at", "noon"], "--at: 'noon' is not a moment"),
     ],
 )

@@ -2,7 +2,6 @@
 
 import json
 
-from cli.fields import name_of
 from cli.schemas import FOLDER, every_message, schemas, stale
 from model.drill import DrillResult
 from tests.cli.typing import run
@@ -20,7 +19,7 @@ def test_one_per_message_and_the_drill():
 
 def test_every_message_carries_its_meaning_and_an_example():
     for message in every_message():
-        schema = json.loads((FOLDER / f"{name_of(message)}.json").read_text())
+        schema = json.loads((FOLDER / f"{message.update_name()}.json").read_text())
         assert schema["description"] == message.description
         assert schema["examples"] == [message.example]
         assert schema["additionalProperties"] is False

@@ -74,6 +74,8 @@ class House:
     async def until(self, *words: str, fits: Callable[[Typed], bool]) -> Typed:
         """Type a command again and again until what it says fits."""
         async with asyncio.timeout(PATIENCE):
-            while not fits(typed := await self.run(*words)):
+            while True:
+                typed = await self.run(*words)
+                if fits(typed):
+                    return typed
                 await asyncio.sleep(0.05)
-        return typed

@@ -72,6 +72,15 @@ def test_there_and_back_and_there_again(url: str) -> None:
     assert head_is_current(url)
 
 
+async def test_a_store_of_the_first_release_keeps_what_it_has(url: str, store: Store) -> None:
+    await put(store, incident())
+    await asyncio.to_thread(downgrade, url, "0001")
+    assert not await asyncio.to_thread(head_is_current, url)
+    await asyncio.to_thread(upgrade, url)
+    assert [it.title for it in await store.incidents()] == ["calls fail"]
+    assert await store.matters() == []
+
+
 async def test_upgrading_again_keeps_what_is_there_while_a_loop_runs_and_the_store_is_open(
     url: str, store: Store
 ) -> None:

@@ -12,6 +12,7 @@ from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
 from activities.comms.outbox import OutboxMessenger
+from activities.customers.outbox import OutboxCarrier
 from activities.paging.outbox import OutboxPager
 from activities.record.sql import SqlRecorder
 from activities.tickets.markdown import MarkdownTickets
@@ -129,6 +130,8 @@ class _Stage:
             messengers={"*": messenger},
             inside_pager=pager,
             inside_messenger=messenger,
+            carriers={"*": OutboxCarrier(self.store)},
+            inside_carrier=OutboxCarrier(self.store),
             recorder=DrillRecorder(weather, SqlRecorder(self.store)),
             tickets=DrillTickets(weather, MarkdownTickets(self.store, self.folder)),
             deployments=None if deployments is None else DrillDeployments(weather, deployments),

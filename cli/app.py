@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import catalog, detect, drill, incident, run, schemas, short
+from cli import actions, after, campaign, catalog, detect, drill, incident, run, schemas, short
 from link.send import Unreachable
 from model.text import Refused
 from store import StoreError
@@ -30,6 +30,9 @@ def make_app() -> typer.Typer:
     detect.add(app, incident.add(app))
     short.add(app)
     catalog.add(app)
+    after.add(app)
+    actions.add(app)
+    campaign.add(app)
     schemas.add(app)
     return app
 

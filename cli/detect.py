@@ -106,7 +106,7 @@ def _told(name: str, payload: dict[str, Any], incident: str, partition: str) -> 
         return f"{said}. {incident} has it: `allclear incident show {find.short_name(incident)}`"
     if payload["state"] == "OK":
         return f"{said}. `allclear incident list` shows what is open"
-    return f"{said}. Temporal has it; no worker has looked at it yet, or the alarm is silenced"
+    return f"{said}. Temporal has it; it is silenced, or no worker has looked at it yet: `allclear detection`"
 
 
 async def _where_it_went(client: Client, partition: str, payload: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from cli.say import UNUSABLE, Stop
+from cli.say import NO_WORKER, UNUSABLE, Stop
 from link.starting import DETECTION
 from model.incident import Incident, Phase
 from model.partition import Known
@@ -30,10 +30,15 @@ async def open_ids(client: Client) -> list[str]:
 
     Visibility may lag a moment behind, and an incident is acknowledged in its first seconds: so `Detection`, which
     knows at once, is asked too.
+
+    Raises:
+        Stop: None is listed, and nobody answers who would know of a new one.
     """
     listed = [it.id async for it in client.list_workflows(RUNNING)]
     told = await asyncio.gather(*(_told(client, name) for name in await partitions(client)))
-    return list(dict.fromkeys([*(known.id for answer in told for known in answer), *listed]))
+    if not listed and None in told:
+        raise Stop(NO_WORKER)
+    return list(dict.fromkeys([*(known.id for answer in told for known in answer or ()), *listed]))
 
 
 async def partitions(client: Client) -> list[str]:
@@ -42,13 +47,13 @@ async def partitions(client: Client) -> list[str]:
     return sorted([it.id async for it in client.list_workflows(query)])
 
 
-async def _told(client: Client, detection: str) -> list[Known]:
+async def _told(client: Client, detection: str) -> list[Known] | None:
     handle = client.get_workflow_handle(detection)
     try:
         known: list[Known] = await handle.query("open_incidents", result_type=list[Known], rpc_timeout=ANSWER_WITHIN)
         return known
     except RPCError:
-        return []  # without a worker, what is listed must do
+        return None  # without a worker, what is listed must do
 
 
 async def snapshot(client: Client, incident: str) -> Incident:

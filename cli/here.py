@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from cli.say import UNUSABLE, Stop
+from cli.say import NO_WORKER, UNUSABLE, Stop
 from link.guard import proven
 from link.send import send_update
 from model.catalog import Catalog, CatalogError
@@ -21,6 +21,7 @@ from worker.settings import Settings
 
 T = TypeVar("T")
 
+_NOBODY = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 PEOPLE_SHOWN = 12
 """People named to somebody who must say who they are."""
 
@@ -106,8 +107,8 @@ def in_loop(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _said(error: RPCError) -> str:
-    if error.status == RPCStatusCode.DEADLINE_EXCEEDED or "no poller" in error.message:
-        return "no worker answers; `allclear up` or `allclear worker` runs one"
+    if error.status in _NOBODY or "no poller" in error.message:
+        return NO_WORKER
     return f"Temporal: {error.message}"
 
 

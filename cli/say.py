@@ -15,6 +15,8 @@ from rich.theme import Theme
 OK, FAILED, UNUSABLE = 0, 1, 2
 """Exit statuses: done; not done, or something was found; the command or a file cannot be used as it is."""
 
+NO_WORKER = "no worker answers; `allclear up` or `allclear worker` runs one"
+
 _CODE = re.compile(r"`([^`]+)`")
 _THEME = Theme(
     {"code": "bold cyan", "head": "bold", "note": "dim", "bad": "bold red", "good": "green", "warn": "yellow"}

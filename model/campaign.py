@@ -19,9 +19,9 @@ from model.text import Refused, cut, one_line
 from model.times import Moment, ago
 
 RUNGS: Final[dict[Rung, str]] = {
-    "education": "team education: people know it and how it is done",
-    "distributed": "distributed change: everybody acts, by a date, the most exposed first",
-    "centralized": "centralized change: a new default, nobody has to act; begun slowly and tested, then faster",
+    "education": "people know it, and how it is done",
+    "distributed": "everybody acts, by a date, the most exposed first",
+    "centralized": "a new default, nobody has to act; begun slowly and tested, then faster",
 }
 """The rungs in their order, in words."""
 
@@ -132,6 +132,11 @@ def percent(part: float) -> str:
     return f"{100 * part:.{digits}f}".removesuffix(".0") + " %"
 
 
+def in_words(rung: Rung) -> str:
+    """Return a rung with what it means."""
+    return f"{rung} ({RUNGS[rung]})"
+
+
 def id_of(slug: str) -> str:
     """Return a campaign's workflow id."""
     return f"campaign/{slug}"
@@ -205,7 +210,7 @@ def _begin(campaign: Campaign, now: datetime) -> None:
     campaign.begun_at = now
     campaign.opened_at = campaign.opened_at or now
     campaign.rung_since = now
-    campaign.say("opened", f"{campaign.name}: {campaign.title}; {RUNGS[campaign.rung]}", now=now)
+    campaign.say("opened", f"{campaign.name}: {campaign.title}; {in_words(campaign.rung)}", now=now)
     after.ask_catalogue(campaign, now)
     target = f"{campaign.metric} at {percent(campaign.target)} or less by {_day(campaign.due_at)}"
     text = f"{campaign.id} has begun, {campaign.owner} owns it: {_short(campaign.title)}. Target: {target}."
@@ -223,7 +228,7 @@ def _recall(campaign: Campaign, now: datetime) -> datetime | None:
 def _overdue(campaign: Campaign, now: datetime) -> datetime:
     late, at = after.round_due(campaign, "overdue", campaign.due_at, now)
     if late:
-        text = f"{campaign.id} is overdue since {ago(late.late)}: {_standing(campaign)}. {_how(campaign)}"
+        text = f"{campaign.id} is overdue for {ago(late.late)}: {_standing(campaign)}. {_how(campaign)}"
         people = [campaign.owner, *(after.manager(campaign) if late.with_manager else [])]
         after.tell(campaign, people, text, now)
         if late.worth_a_line:
@@ -257,7 +262,7 @@ def _how(campaign: Campaign) -> str:
     """Return what helps a campaign that does not get there: the rung above (L3)."""
     if campaign.next_rung is None:
         return "It is on the last rung: find who is left and why, or `finish` it with a reason."
-    return f"Move up with `start_rung` to {RUNGS[campaign.next_rung]}."
+    return f"Move up with `start_rung` to {in_words(campaign.next_rung)}."
 
 
 def _standing(campaign: Campaign) -> str:
@@ -322,9 +327,10 @@ def _judge(campaign: Campaign, reading: Reading, now: datetime) -> None:
         campaign.say("campaign", f"at the start {percent(reading.value)} to go: that is 100 %", now=now, by=by)
     elif reading.value <= campaign.mark - step:
         _progressed(campaign, reading.value, reading.at)
-        campaign.say("campaign", _standing(campaign), now=now, by=by)
+        if reading.value > campaign.target:
+            campaign.say("campaign", _standing(campaign), now=now, by=by)
     if reading.value <= campaign.target:
-        _end(campaign, "done", f"adoption is done: {_standing(campaign)}", now, by)
+        _end(campaign, "done", f"measured: {_standing(campaign)}", now, by)
 
 
 def _progressed(campaign: Campaign, value: float | None, at: datetime) -> None:
@@ -359,8 +365,8 @@ def start_rung(act: Act[Campaign]) -> Commit:
         campaign.target, campaign.due_at = target, due
         _progressed(campaign, latest.value if latest else None, act.now)
         words = f"target {percent(target)}{was} by {_day(due)}"
-        act.say("campaign", f"{before} → {rung}, {RUNGS[rung]}; {words}")
-        _tell(campaign, f"{campaign.id} moves up to {RUNGS[rung]}; {words}.", act.now)
+        act.say("campaign", f"{before} → {in_words(rung)}; {words}")
+        _tell(campaign, f"{campaign.id} moves up to {in_words(rung)}; {words}.", act.now)
         return act.answer(f"on {rung}; {words}")
 
     return commit

@@ -34,12 +34,12 @@ def _where(campaign: Campaign, now: datetime) -> str:
     return "\n".join(
         [
             f"# {test}{escape(campaign.title)[:200]}",
-            f"**{campaign.status}** on the rung **{campaign.rung}**, as of {now:%Y-%m-%d %H:%M:%S} UTC.",
+            f"**{campaign.status}** on the rung **{campaign.rung}** ({RUNGS[campaign.rung]}), "
+            f"as of {now:%Y-%m-%d %H:%M:%S} UTC.",
             "",
             f"- still to go: {_to_go(campaign)}; target: {percent(campaign.target)} or less by {when}",
             f"- measured: {escape(campaign.metric)}{_measured(campaign)}",
             f"- the lesson: {escape(campaign.lesson)}",
-            f"- {RUNGS[campaign.rung]}",
             f"- owner: {campaign.owner or 'nobody'}{f' ({campaign.team})' if campaign.team else ''}; "
             f"begun from {campaign.incident or 'nowhere'}",
         ]

@@ -26,7 +26,7 @@ def _words(text: str) -> re.Pattern[str]:
 MILESTONES: Final[dict[str, re.Pattern[str]]] = {
     "when it began": _words(r"beg[aiu]n|start|since|first|from \d|at \d|deployed|ran\b|trigger"),
     "when it was detected": _words(r"detect|notice|alarm|alert|found|saw|report|aware|discover"),
-    "who was engaged when": _words(r"paged|paging|first page\b|engag|acknowledg|joined|on[- ]call|woke|called in|assembled"),
+    "who was engaged when": _words(r"paged|paging|first page\b|engag|acknowledg|joined|on[- ]call|woke|called in"),
     "when it was mitigated": _words(r"mitigat|roll(?:ed|ing)? back|restor|recover|resol|fixed|shifted|terminat|ended"),
 }
 """R2: the key milestones, each with the words that tell it."""

@@ -119,7 +119,7 @@ def _end(review: OpsReview, now: datetime) -> None:
         review.say("fallback", text, now=now)
         after.tell(review, after.first_level(review, review.plan.incident_response), text, now)
     review.status = "done"
-    review.say("closed", f"{len(review.items)} action items were added", now=now)
+    review.say("closed", f"action items added: {len(review.items)}", now=now)
 
 
 def wanted(review: OpsReview, now: datetime) -> Week | None:
@@ -149,8 +149,8 @@ def gathered(review: OpsReview, found: Gathered, now: datetime) -> None:
 
 
 def counted(review: OpsReview) -> str:
-    """Return what there is to talk about: '3 incidents, 2 COEs to review'."""
-    said = [f"{number} {words}" for words, number in review.counts.items() if number]
+    """Return what there is to talk about: 'incidents: 3, COEs to review: 2'."""
+    said = [f"{words}: {number}" for words, number in review.counts.items() if number]
     return ", ".join(said) or "nothing is open"
 
 

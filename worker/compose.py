@@ -11,9 +11,9 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.catalogue.live import LiveCatalogue
 from activities.comms import Messenger
+from activities.comms.send import Telling
 from activities.customers import Carrier
 from activities.customers.send import Delivering
-from activities.comms.send import Telling
 from activities.mitigation import Mitigator
 from activities.mitigation.by_hand import ByHand
 from activities.mitigation.run import Mitigating

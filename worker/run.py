@@ -18,8 +18,8 @@ from temporalio.worker import Worker
 
 from activities.comms import Messenger
 from activities.comms.outbox import OutboxMessenger
-from activities.customers.outbox import OutboxCarrier
 from activities.comms.smtp import SmtpMessenger
+from activities.customers.outbox import OutboxCarrier
 from activities.paging import Pager
 from activities.paging.outbox import OutboxPager
 from activities.paging.smtp import SmtpPager

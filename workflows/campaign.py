@@ -13,6 +13,7 @@ from model.campaign import Campaign as State
 from model.campaign_messages import Finish, Measure, StartRung
 from model.campaign_page import campaign_details
 from model.effects import Outcome
+from workflows.after import DIALOG
 from workflows.door import door
 from workflows.matter import MOVED, MatterProcess
 
@@ -59,8 +60,9 @@ class Campaign(MatterProcess):
         after.effect_ended(self.state, key, outcome, now)
 
     def waits_for_a_person(self) -> bool:
-        """Whether the Web UI may have a dialog open on this run."""
-        return bool(self.state.awaited)
+        """Whether its owner was asked to move it up a short while ago; a stall of months must not hold up new runs."""
+        since = self.state.asked_for
+        return since is not None and self.now() - since < DIALOG
 
     def details(self, now: datetime) -> str:
         """Return the campaign's page."""

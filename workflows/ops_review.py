@@ -118,6 +118,9 @@ class OpsReview(MatterProcess):
             )
         except FailureError as error:
             found = Gathered(outcome=Outcome(ok=False, reason=str(error.cause or error)[:200]))
+        except Exception as error:  # nobody awaits this task: it must not end without a word
+            workflow.logger.exception("the week could not be gathered")
+            found = Gathered(outcome=Outcome(ok=False, reason=f"{type(error).__name__}: {error}"[:200]))
         self._gathering = None
         rules.gathered(self.state, found, self.now())
         self.touched = True

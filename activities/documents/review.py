@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from temporalio import activity
 
+from activities import Failed
 from activities.documents import OPS_PLAN, OPS_REVIEW, Reviews
 from activities.outcomes import attempt
 from link import catalog as live
@@ -15,9 +16,9 @@ WITHIN = timedelta(seconds=90)
 
 
 class Reviewing:
-    """Gathers weeks from the configured reviews."""
+    """Gathers weeks, where something is configured that can."""
 
-    def __init__(self, reviews: Reviews) -> None:
+    def __init__(self, reviews: Reviews | None) -> None:
         """Take what gathers."""
         self._reviews = reviews
 
@@ -36,6 +37,8 @@ class Reviewing:
 
         async def ask() -> None:
             nonlocal found
+            if self._reviews is None:
+                raise Failed("this worker gathers no reviews")
             found = await self._reviews.gather(week)
 
         outcome = await attempt(ask(), WITHIN)

@@ -6,7 +6,7 @@ The layout is ours: no well-kept library places boxes of different heights tidil
 from dataclasses import dataclass, field
 from typing import Final
 
-from activities.documents.svg import FONT_SIZE, TEMPLATES, plain, width, wrap
+from activities.documents.svg import FONT_SIZE, TEMPLATES, legal, plain, width, wrap
 from model.coe_file import CoeFile, Why
 
 LINE: Final = 18.0
@@ -134,11 +134,12 @@ def laid_out(file: CoeFile) -> Box:
 
 def _box(why: Why, across: float) -> Box:
     room, text = across - 2 * PAD, plain(why.text) or "…"
-    notes = wrap(f"→ {', '.join(why.lessons)}", room, 2, bold=True) if why.lessons else []
+    lessons = legal(", ".join(why.lessons))
+    notes = wrap(f"→ {lessons}", room, 2, bold=True) if lessons else []
     if why.reason:
         notes += wrap(f"= {plain(why.reason)}", room, MOST_TEXT // 2)
     lines = wrap(text, room, MOST_TEXT, bold=why.kind == "question")
-    box = Box(_kind(why), lines, notes, across, " ".join([text, *why.lessons, why.reason]).strip())
+    box = Box(_kind(why), lines, notes, across, " ".join([text, lessons, plain(why.reason)]).strip())
     box.below = [_box(child, across) for child in why.children]
     return box
 

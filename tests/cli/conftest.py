@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from activities.comms.outbox import OutboxMessenger
@@ -63,21 +64,23 @@ async def temporal() -> AsyncIterator[WorkflowEnvironment]:
 
 
 @pytest.fixture
-async def house(
-    temporal: WorkflowEnvironment,
-    free_namespaces: Iterator[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[House]:
-    """A namespace of one's own with a worker, and a command that finds it."""
-    namespace = next(free_namespaces)
-    address = temporal.client.service_client.config.target_host
-    client = await connect(address, namespace, secret=SECRET)
+async def namespace(
+    temporal: WorkflowEnvironment, free_namespaces: Iterator[str], monkeypatch: pytest.MonkeyPatch
+) -> Client:
+    """A namespace of one's own, that the command finds; nobody works there."""
+    address, name = temporal.client.service_client.config.target_host, next(free_namespaces)
+    for key, value in (("TEMPORAL_ADDRESS", address), ("TEMPORAL_NAMESPACE", name), ("ALLCLEAR_SECRET", SECRET)):
+        monkeypatch.setenv(key, value)
+    client = await connect(address, name, secret=SECRET)
     await attributes.register(client)
+    return client
+
+
+@pytest.fixture
+async def house(namespace: Client, tmp_path: Path) -> AsyncIterator[House]:
+    """A namespace with a worker."""
     catalog = load_catalog(EXAMPLE_CATALOG)
     live.use(catalog, Policy())
-    for name, value in (("TEMPORAL_ADDRESS", address), ("TEMPORAL_NAMESPACE", namespace), ("ALLCLEAR_SECRET", SECRET)):
-        monkeypatch.setenv(name, value)
     url = f"sqlite+aiosqlite:///{tmp_path / 'allclear.db'}"
     upgrade(url)
     store = open_store(url)
@@ -90,7 +93,7 @@ async def house(
         recorder=SqlRecorder(store),
         tickets=MarkdownTickets(store, tmp_path / "data" / "tickets"),
     )
-    async with make_worker(client, connectors, secret=SECRET):
-        await open_detections(client, catalog)
-        yield House(client)
+    async with make_worker(namespace, connectors, secret=SECRET):
+        await open_detections(namespace, catalog)
+        yield House(namespace)
     await store.close()

@@ -1,7 +1,10 @@
 """The command against a running house: what somebody types who was just woken."""
 
+from datetime import timedelta
+
 import pytest
 
+from cli import detect, find
 from tests.cli.typing import House
 
 ALARM = ("alarm", "checkout-api", "eu-west", "--metric", "error-rate", "--value", "4")
@@ -106,3 +109,15 @@ async def test_machines_of_every_kind(house):
     assert "unmapped (what the catalogue does not know): 1 in alarm, 1 incident open" in shown
     assert "planned move" in shown
     assert "nothing is found" in shown
+
+
+async def test_nobody_works(namespace, monkeypatch):
+    """What waits is said at once: an empty list would be believed."""
+    monkeypatch.setattr(find, "ANSWER_WITHIN", timedelta(seconds=0.3))
+    monkeypatch.setattr(detect, "LOOK_FOR", 0.3)
+    house = House(namespace)
+    assert "Nothing is watched yet" in await house.done("detection")
+    assert "no worker has looked at it yet" in await house.done(*ALARM)
+    for words in (("ack",), ("detection",), ("incident", "list")):
+        typed = await house.until(*words, fits=lambda it: it.code == 1)
+        assert "no worker answers; `allclear up`" in typed.err

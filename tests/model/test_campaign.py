@@ -113,7 +113,7 @@ def test_the_first_measurement_is_a_hundred_percent_and_the_target_ends_it():
     life.wait(days=20)
     life.measure(0.008)
     assert (life.it.status, life.it.ended) == ("done", True)
-    assert "done: adoption is done: 0.8 % still to go" in life.said()[-1]
+    assert "done: measured: 0.8 % still to go" in life.said()[-1]
     assert set(life.told[-1][0]) == {"ana", "dee", "kim"}
     assert recording.finished(life.it), "it ends when everything is written and said"
 
@@ -178,7 +178,7 @@ def test_no_progress_in_four_weeks_proposes_the_next_rung_to_owner_and_manager_a
     ((people, text),) = life.stalls()
     assert people == ["ana", "dee"]
     assert "less than 5 % of the start in 28 d" in text
-    assert "distributed change" in text
+    assert "to distributed (everybody acts" in text
     assert life.it.status == "stalled"
     for _ in range(14):
         life.wait(days=1)
@@ -400,5 +400,5 @@ def test_the_same_name_twice_from_one_incident_or_a_past_date_is_refused():
 
 def test_every_message_reads_its_own_example():
     for message in (Measure, StartRung, Finish):
-        assert parse(message, message.example_json())
+        assert parse(message, message.example_json()).model_dump(exclude_unset=True).keys() == message.example.keys()
     assert timedelta(days=28) == STALL_AFTER

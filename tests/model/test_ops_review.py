@@ -71,7 +71,7 @@ def test_incident_response_and_every_manager_hear_what_there_is_and_where_it_lie
     ((people, text),) = told(it)
     assert people >= {"kim", "lou", "dee", "hal", "max"}
     assert "ana" not in people, "everybody is invited, nobody is told who does not manage"
-    assert "2 incidents, 1 action items overdue. It lies in /data/it.html" in text
+    assert "incidents: 2, action items overdue: 1. It lies in /data/it.html" in text
     assert "stalled" not in text
     assert wanted(it, START) is None, "once is enough"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from model import recording
 from model.incident import AlarmFact, Incident
+from model.matter import Matter
 from model.recording import Record
 from store import Store, open_store
 from store.migrate import upgrade
@@ -31,7 +32,7 @@ def with_alarm(it: Incident, alarm: str, service: str = "checkout-api", region: 
     return it
 
 
-def next_batch(it: Incident) -> Record:
+def next_batch(it: Matter) -> Record:
     """Take the next batch, as if the record had already confirmed the one before."""
     batch = recording.batch(it)
     it.recorded = max([it.recorded, *(entry.seq for entry in batch.entries)])

@@ -9,7 +9,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.client import WorkflowUpdateFailedError
-from temporalio.worker import Worker
+from temporalio.worker import Replayer, Worker
 
 from activities.catalogue.live import LiveCatalogue
 from activities.comms.outbox import OutboxMessenger
@@ -20,6 +20,7 @@ from activities.record.sql import SqlRecorder
 from activities.record.write import Recording
 from activities.tickets.markdown import MarkdownTickets
 from link import catalog as live
+from link.converter import DATA_CONVERTER
 from link.guard import Guard, proven
 from link.starting import QUEUE, Starter
 from model.effects import Errand, Outcome, Start
@@ -43,6 +44,9 @@ class Item:
     @workflow.run
     async def run(self, x: Any = None) -> Any:
         return x
+
+
+WORKFLOWS = [Campaign, OpsReview, OpsReviewStarter, Item]
 
 
 class Stage:
@@ -98,14 +102,21 @@ class Stage:
         await self.server.until(await self.server.now() + timedelta(**duration))
         await self.settler.settle()
 
+    async def replay(self, workflow_id: str) -> None:
+        """Run a history again: what is not replayable raises."""
+        replayer = Replayer(
+            workflows=WORKFLOWS, data_converter=DATA_CONVERTER, interceptors=[Guard(SECRET)], workflow_runner=runner()
+        )
+        await replayer.replay_workflow(await self.client.get_workflow_handle(workflow_id).fetch_history())
+
     async def told(self) -> list[tuple[str, str]]:
         """Who was told what, in order."""
         return [(item.person, item.text) for item in await self.store.outbox()]
 
 
 @asynccontextmanager
-async def stage(folder: Path, *, cached: int = 0) -> AsyncIterator[Stage]:
-    """Begin; without a cache every task is a replay, so that what is not replayable is found."""
+async def stage(folder: Path) -> AsyncIterator[Stage]:
+    """Begin a house; it ends with the block."""
     catalog = load_catalog(EXAMPLE_CATALOG)
     live.use(catalog, catalog.policy)
     url = f"sqlite:///{folder / 'allclear.db'}"
@@ -117,11 +128,10 @@ async def stage(folder: Path, *, cached: int = 0) -> AsyncIterator[Stage]:
             async with Worker(
                 server.client,
                 task_queue=QUEUE,
-                workflows=[Campaign, OpsReview, OpsReviewStarter, Item],
+                workflows=WORKFLOWS,
                 activities=it.activities(),
                 interceptors=[Guard(SECRET)],
                 workflow_runner=runner(),
-                max_cached_workflows=cached,
             ):
                 yield it
     finally:

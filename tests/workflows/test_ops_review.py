@@ -52,6 +52,7 @@ async def test_it_is_gathered_told_and_open_for_a_day(tmp_path: Path) -> None:
         assert await it.update(ID, "add_action", ACTION) == f"{ID}/action/1, due 2026-05-01"
         await it.wait(days=1, minutes=1)
         assert await handle.result() is None
+        await it.replay(ID)
         item = await it.client.get_workflow_handle(f"{ID}/action/1").result()
         assert (item["owner"], item["n"], item["incident"]) == ("eva", 1, ID)
         [row] = await it.store.matters("ops_review", open_only=False)

@@ -1,5 +1,6 @@
 """`allclear schemas`: the contract as JSON Schemas, for senders in other languages and for tests."""
 
+import functools
 import importlib
 import json
 import pkgutil
@@ -24,6 +25,7 @@ def add(app: typer.Typer) -> None:
     app.command("schemas", rich_help_panel="Develop", epilog="Example: allclear schemas --check")(_schemas)
 
 
+@functools.cache
 def schemas() -> dict[str, str]:
     """Return every schema's file name and text: one per message, and what `allclear drill --json` prints."""
     found = {f"{message.update_name()}.json": _of_message(message) for message in every_message()}

@@ -51,8 +51,8 @@ def _greet(item: ActionItem, now: datetime) -> None:
 
 
 def _chase(item: ActionItem, now: datetime) -> datetime | None:
-    """Ask for a short-term fix day and night until it is in place (R8, X1)."""
-    if item.horizon != "short" or item.status not in WORKING or item.opened_at is None:
+    """Ask for a short-term fix day and night until it is in place: built and validated (R8, X1)."""
+    if item.horizon != "short" or item.deadline is None or item.opened_at is None:
         return None
     every = item.policy.short_term_every
     due = after.next_regular(item.opened_at, item.reminded.get("chase"), every)
@@ -60,18 +60,19 @@ def _chase(item: ActionItem, now: datetime) -> datetime | None:
         return due
     item.reminded["chase"] = now
     text = f"{item.incident}, {item.label}: is it in place? It is short-term, open for {ago(now - item.opened_at)}."
-    after.tell(item, [item.owner], f"{text} Send `implemented` with the evidence, or say what you need.", now)
+    after.tell(item, [item.owner], f"{text} Send `{_next_word(item)}` with the evidence, or say what you need.", now)
     return after.next_regular(item.opened_at, now, every)
+
+
+def _next_word(item: ActionItem) -> str:
+    return "validated" if item.status == "implemented" else "implemented"
 
 
 def _remind(item: ActionItem, now: datetime) -> datetime | None:
     due_now, later = after.soon(item, now)
     if due_now and item.deadline:
-        what = "validated" if item.status == "implemented" else "implemented"
-        text = (
-            f"{item.incident}, {item.label}: to be {what} by {day(item.deadline)}; if it will be later, `replan` now."
-        )
-        after.tell(item, [item.owner], text, now)
+        text = f"{item.incident}, {item.label}: to be {_next_word(item)} by {day(item.deadline)}"
+        after.tell(item, [item.owner], f"{text}; if it will be later, say so now.", now)
     return later
 
 
@@ -82,7 +83,7 @@ def _overdue(item: ActionItem, now: datetime) -> datetime | None:
     this, due = after.round_due(item, "overdue", since, now)
     if this is None:
         return due
-    what = "validated" if item.status == "implemented" else "implemented"
+    what = _next_word(item)
     heard = [item.owner]
     if this.with_manager or item.promised:
         heard += after.manager(item)
@@ -90,7 +91,7 @@ def _overdue(item: ActionItem, now: datetime) -> datetime | None:
         heard += [*after.first_level(item, item.plan.support), *item.plan.call_leaders]
     heard = unique(heard)
     text = f"{item.incident}, {item.label} is overdue for {ago(this.late)}: to be {what} by {day(since)}."
-    after.tell(item, heard, f"{text} Send `{what}`, or `replan` with a reason.", now)
+    after.tell(item, heard, f"{text} Send `{what}`{', or `replan`' if item.status in WORKING else ''}.", now)
     if this.worth_a_line:
         line = f"{item.label} is overdue since {day(since)}: not {what} ({', '.join(heard)} asked)"
         after.report(item, now, line, "overdue")

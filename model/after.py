@@ -238,6 +238,9 @@ def tell(matter: After, people: Iterable[str], text: str, now: datetime) -> None
         response = first_level(matter, matter.plan.incident_response)
         recipients = _reachable(matter, [*manager(matter), *response])
         text = f"{text} (for {', '.join(missing) or 'whoever it concerns'}, whom we cannot reach)"
+    if not recipients:
+        report(matter, now, f"nobody can be told: {text}", "fallback")
+        return
     order = Tell(incident=matter.id, to=matter.teams[:1], recipients=recipients, text=text, at=now, test=matter.test)
     matter.owe(order, now=now)
 

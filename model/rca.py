@@ -59,7 +59,7 @@ class Rca(After):
         text: The draft; empty once it is approved.
         approved: The text that leaves.
         left_at: When it began to leave; from then on nobody can recall it.
-        deliveries: Every customer who gets it; where the incident named none, all that use its services when it leaves.
+        deliveries: Every customer who gets it; where the incident named none, all who used its services then.
     """
 
     services: list[str] = []
@@ -164,7 +164,14 @@ def _opened(rca: Rca, now: datetime) -> None:
     rca.mitigated_at = rca.mitigated_at or now
     rca.due_at = rca.due_at or rca.mitigated_at + rca.policy.rca_due
     rca.team = rca.team or next(iter(rca.teams), rca.plan.incident_response)
+    rca.deliveries = rca.deliveries or _users(rca)
     after.begin(rca, now)
+
+
+def _users(rca: Rca) -> list[Delivery]:
+    """Return a copy for each customer of the services, as the plan has them: those of the event, not of next week."""
+    using = unique(customer for service in rca.services for customer in rca.plan.customers_of.get(service, []))
+    return [Delivery(customer=customer) for customer in using]
 
 
 def _greet(rca: Rca, now: datetime) -> None:
@@ -265,9 +272,7 @@ def _leave(rca: Rca, now: datetime) -> datetime | None:
 
 def _begin_to_leave(rca: Rca, now: datetime) -> None:
     rca.left_at = now
-    if not rca.deliveries:
-        using = unique(customer for service in rca.services for customer in rca.plan.customers_of.get(service, []))
-        rca.deliveries = [Delivery(customer=customer) for customer in using]
+    rca.deliveries = rca.deliveries or _users(rca)
 
 
 def _copy(rca: Rca, delivery: Delivery, now: datetime) -> Deliver:

@@ -45,6 +45,14 @@ class Letter:
     subject: str
 
 
+@dataclass(frozen=True)
+class Kill:
+    """When a program was killed."""
+
+    at: float
+    program: Program
+
+
 class PostOffice:
     """A mail server that keeps every letter, the second of the same page too."""
 
@@ -73,7 +81,7 @@ class Installation:
         self.began = time.monotonic()
         self.story: list[tuple[float, str]] = []
         self.accepted: dict[str, float] = {}
-        self.kills: list[float] = []
+        self.kills: list[Kill] = []
         self.post = PostOffice(thinks)
         self.services = {f"service-{n:03}": f"p{n:03}@example.test" for n in range(1, services + 1)}
         temporal, ui, gateway, self._smtp = free_ports(4)
@@ -139,7 +147,7 @@ class Installation:
             return program.kill_with_keeper() if keeper and isinstance(program, Server) else program.kill()
 
         what = await eventually(hit, f"{program.name} is there to be killed", BOOT)
-        self.kills.append(time.monotonic())
+        self.kills.append(Kill(time.monotonic(), program))
         self.tell(f"killed {what}")
 
     async def send(self, http: httpx2.AsyncClient, service: str) -> None:

@@ -18,7 +18,7 @@ from model.incident import Incident
 from model.matter import Entry, What
 from tests.cli.typing import TOP, run, run_for_real
 
-SCENARIO = "scenarios/one-bad-host.yaml"
+SCENARIO = "scenarios/self-recovered.yaml"
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ALARM = "{at: 0s, alarm: {alarm: err, service: checkout-api, region: eu-west, state: ALARM, severity: 2}}"
 

@@ -45,3 +45,20 @@ async def test_several_services_at_once(tmp_path):
     assert one.severity == 2
     assert len([line for line in one.timeline if line.what == "promoted"]) == 1
     assert "every fourth name is not found" in drill.ticket()
+
+
+async def test_one_bad_host_until_it_is_all_clear(tmp_path):
+    drill = await played("one-bad-host", tmp_path)
+    one = drill.incident
+    assert one.phase == "all_clear"
+    assert [p.verdict for p in one.mitigations] == ["reject", "approve"]
+    assert all(check.done for check in one.checklist)
+    (coe,) = one.coes
+    assert (coe.status, coe.author, len(coe.why_reasons)) == ("reviewed", "ana", 4)
+    assert one.rca is not None
+    assert one.rca.status == "delivered"
+    assert one.rca.published_at is not None
+    assert one.rca.published_at < one.rca.due_at
+    assert [(a.n, a.status) for a in one.actions] == [(1, "in_force"), (2, "done"), (3, "open"), (4, "done")]
+    assert one.all_clear_at is not None
+    assert one.all_clear_at.day == 29, "the day the last promise was validated"

@@ -16,9 +16,7 @@ async def test_a_record_that_is_down_delays_no_page_and_is_written_later(tmp_pat
 
 
 async def test_a_channel_that_fails_is_replaced_at_once(tmp_path):
-    drill = await story(
-        tmp_path, f"0s {ALARM}", until="90s", world={"faults": [{"port": "paging", **FAULTY}]}
-    )
+    drill = await story(tmp_path, f"0s {ALARM}", until="90s", world={"faults": [{"port": "paging", **FAULTY}]})
     assert drill.paged("ana") == [(minutes(0), "sms")]
     assert "email to ana failed" in drill.said("fallback")[0]
 
@@ -37,9 +35,7 @@ async def test_a_test_alarm_goes_through_everything(tmp_path):
 
 
 async def test_what_the_catalogue_does_not_know_still_wakes_somebody(tmp_path):
-    drill = await story(
-        tmp_path, "0s alarm: {alarm: a, service: mystery, region: eu-west, state: ALARM, severity: 2}"
-    )
+    drill = await story(tmp_path, "0s alarm: {alarm: a, service: mystery, region: eu-west, state: ALARM, severity: 2}")
     assert drill.paged("kim")[0] == (minutes(0), "email")
     assert "the catalogue has no service" in drill.said("unmapped")[0]
 
@@ -73,9 +69,7 @@ async def test_a_team_the_catalogue_does_not_know_is_refused_with_those_it_knows
 
 
 async def test_a_bare_text_is_an_observation_and_a_message_for_nothing_open_is_a_problem(tmp_path):
-    drill = await story(
-        tmp_path, "0s observe: hello", f"1m {ALARM}", "2m observe: {by: ana, text: error log}"
-    )
+    drill = await story(tmp_path, "0s observe: hello", f"1m {ALARM}", "2m observe: {by: ana, text: error log}")
     assert [p.step for p in drill.result.problems] == [1]
     assert "no incident is open" in drill.result.problems[0].got
     assert "note: error log" in drill.said("observed")

@@ -104,8 +104,11 @@ def test_a_short_term_fix_is_asked_for_every_hour_day_and_night_until_it_is_in_p
     it.wait(hours=6, minutes=30)
     assert it.heard("ana", "is it in place?") == [hours(n) for n in range(1, 7)]
     it.say("implemented", by="ana", evidence="throttle at 80 %")
+    it.wait(hours=2)
+    assert len(it.heard("ana", "Send `validated` with the evidence")) == 2
+    it.say("validated", **PASSED)
     it.wait(hours=6)
-    assert len(it.heard("ana", "is it in place?")) == 6
+    assert len(it.heard("ana", "is it in place?")) == 8
 
 
 def test_a_short_term_fix_stays_in_force_until_what_replaces_it_is_validated():
@@ -265,7 +268,7 @@ def test_overdue_is_asked_daily_for_a_week_then_weekly_first_the_owner_then_the_
     asked = [n - 10 for n in (at.total_seconds() / 86400 for at in it.heard("ana", "is overdue"))]
     assert asked == [0, 1, 2, 3, 4, 5, 6, 7, 14, 21, 28]
     assert it.heard("dee", "is overdue") == it.heard("ana", "is overdue")[1:]
-    assert it.heard("ana", "if it will be later, `replan` now") == [days(9)]
+    assert it.heard("ana", "if it will be later, say so now") == [days(9)]
     assert len(it.lines("overdue")) == 6, "daily rounds between say nothing new"
 
 
@@ -290,6 +293,17 @@ def test_an_owner_nobody_knows_is_somebodys_problem_at_once():
     it = item(owner="zoe-who-left")
     assert it.heard("kim", "zoe-who-left, whom we cannot reach")
     assert it.matter.team == "incident-response"
+
+
+def test_when_nobody_at_all_can_be_reached_the_incident_hears_that():
+    bare = plan().model_copy(update={"people": {}})
+    it = item(plan=bare)
+    assert it.heard("ana", "is yours"), "the catalogue knew her, once it was asked"
+    lost = item(plan=bare)
+    lost.matter.plan = bare
+    lost.now += days(29)
+    lost.settle()
+    assert any("nobody can be told" in line for line in lost.lines("fallback"))
 
 
 def test_an_owner_written_as_a_mail_address_is_known():

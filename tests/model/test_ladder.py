@@ -11,7 +11,12 @@ from tests.model.simulation import Simulation
 Fields = dict[str, Any]
 
 ROLL_BACK: Fields = {"kind": "roll_back", "target": "checkout-api@2.3.1", "why": "started with it"}
-CONFIG: Fields = {"kind": "change_config", "target": "checkout-api", "why": "limit too low", "confidence": "reproduced twice"}
+CONFIG: Fields = {
+    "kind": "change_config",
+    "target": "checkout-api",
+    "why": "limit too low",
+    "confidence": "reproduced twice",
+}
 
 
 def mitigating() -> Simulation:

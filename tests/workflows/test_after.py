@@ -294,12 +294,12 @@ async def test_what_cannot_be_read_wedges_nothing(tmp_path: Path) -> None:
     async with house(tmp_path) as it:
         await it.begin(item())
         for signal in ("replaced", "customers_told"):
-            for payload in (None, "garbage", [1], {"by": {"no": "name"}}):
-                await it.handle.signal(signal, payload)
+            for said in (None, "garbage", [1], {"by": {"no": "name"}}):
+                await it.handle.signal(signal, said)
         for update in ("start", "replan", "agree", "implemented", "validated", "hand_over", "withdraw"):
-            for payload in ("", [1], {"nonsense": True}, 7):
+            for wrong in ("", [1], {"nonsense": True}, 7):
                 with pytest.raises(WorkflowUpdateFailedError):
-                    await it.handle.execute_update(update, payload)
+                    await it.handle.execute_update(update, wrong)
         await it.settler.settle()
         assert (await it.snapshot())["status"] == "open"
         await it.replay()

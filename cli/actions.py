@@ -66,7 +66,7 @@ def _actions(
         raise Stop("--live lists what is open; without it, --all lists what the record has", UNUSABLE)
     settings, now = here.settings(), datetime.now(UTC)
     wanted = _Wanted(settings, owner=owner, team=team, horizon=horizon, mine=mine, by=by)
-    rows = here.in_loop(_found(settings, every=every, live=live))
+    rows = here.in_loop(_found(settings, every=every, live=live, due_before=now if overdue else None))
     rows = _of_incident(rows, incident) if incident else rows
     rows = [row for row in rows if wanted.fits(row) and (not overdue or is_overdue(row, now))]
     if json:
@@ -166,7 +166,7 @@ def days_overdue(row: MatterSummary, now: datetime) -> int | None:
 # --- where they come from --------------------------------------------------------------------------------
 
 
-async def _found(settings: Settings, *, every: bool, live: bool) -> list[MatterSummary]:
+async def _found(settings: Settings, *, every: bool, live: bool, due_before: datetime | None) -> list[MatterSummary]:
     """Return items from the record, or from Temporal with what the record knows besides."""
     store = _store(settings, needed=not live)
     kept: list[MatterSummary] = []
@@ -179,7 +179,9 @@ async def _found(settings: Settings, *, every: bool, live: bool) -> list[MatterS
     finally:
         if store:
             await store.close()
-    return await _live(await here.connected(settings), {row.id: row for row in kept}) if live else kept
+    if not live:
+        return kept
+    return await _live(await here.connected(settings), {row.id: row for row in kept}, due_before)
 
 
 def _store(settings: Settings, *, needed: bool) -> Store | None:
@@ -192,10 +194,11 @@ def _store(settings: Settings, *, needed: bool) -> Store | None:
     return None
 
 
-async def _live(client: Client, kept: dict[str, MatterSummary]) -> list[MatterSummary]:
+async def _live(client: Client, kept: dict[str, MatterSummary], due_before: datetime | None) -> list[MatterSummary]:
     """Return what Temporal lists: no worker is needed for it. What it does not list comes from the record."""
+    query = f'{LIVE} AND DueAt<"{iso(due_before)}"' if due_before else LIVE
     rows = []
-    async for it in client.list_workflows(LIVE, limit=MOST):
+    async for it in client.list_workflows(query, limit=MOST):
         known = it.typed_search_attributes
         now_so = {
             "incident_id": known.get(attributes.INCIDENT_ID),

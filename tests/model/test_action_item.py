@@ -297,9 +297,9 @@ def test_an_owner_nobody_knows_is_somebodys_problem_at_once():
 
 def test_when_nobody_at_all_can_be_reached_the_incident_hears_that():
     bare = plan().model_copy(update={"people": {}})
-    it = item(plan=bare)
+    it = item(plan=bare, team="checkout")
     assert it.heard("ana", "is yours"), "the catalogue knew her, once it was asked"
-    lost = item(plan=bare)
+    lost = item(plan=bare, team="checkout")
     lost.matter.plan = bare
     lost.now += days(29)
     lost.settle()

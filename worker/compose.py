@@ -14,6 +14,8 @@ from activities.comms import Messenger
 from activities.comms.send import Telling
 from activities.customers import Carrier
 from activities.customers.send import Delivering
+from activities.documents import Reviews
+from activities.documents.review import Reviewing
 from activities.mitigation import Mitigator
 from activities.mitigation.by_hand import ByHand
 from activities.mitigation.run import Mitigating
@@ -27,12 +29,14 @@ from activities.tickets import Ticketing
 from link.guard import Guard
 from link.starting import QUEUE, Starter
 from workflows.action_item import ActionItem
+from workflows.campaign import Campaign
 from workflows.coe import Coe
 from workflows.detection import Detection
 from workflows.incident import Incident
+from workflows.ops_review import OpsReview, OpsReviewStarter
 from workflows.rca import Rca
 
-WORKFLOWS: Sequence[type] = (Detection, Incident, Coe, Rca, ActionItem)
+WORKFLOWS: Sequence[type] = (Detection, Incident, Coe, Rca, ActionItem, Campaign, OpsReview, OpsReviewStarter)
 """Every workflow type."""
 ROOMS = ("model", "link", "activities", "workflows", "itsdangerous")
 """Loaded once, not once per workflow start: 64 ms against 0.7 ms (facts-temporal §0.9)."""
@@ -53,6 +57,7 @@ class Connectors:
     carriers: Mapping[str, Carrier] = field(default_factory=dict)
     inside_carrier: Carrier | None = None
     deployments: Deployments | None = None
+    reviews: Reviews | None = None
     mitigator: Mitigator = field(default_factory=ByHand)
     links: Callable[[str, str], str] = field(default=lambda incident, person: "")
 
@@ -68,6 +73,7 @@ def activities_of(
     """Return every activity, bound to its connectors."""
     starter = Starter(client, queue, started)
     catalogue = LiveCatalogue()
+    reviewing = Reviewing(connectors.reviews)
     return [
         starter.start_process,
         starter.forward,
@@ -77,6 +83,8 @@ def activities_of(
         Telling(connectors.messengers, connectors.inside_messenger).tell,
         Recording(connectors.recorder, connectors.tickets).record,
         Telemetry(connectors.deployments).deployments,
+        reviewing.plan,
+        reviewing.gather,
         Delivering(connectors.carriers, connectors.inside_carrier).deliver,
         Mitigating(connectors.mitigator, inside=ByHand()).execute,
     ]

@@ -20,6 +20,7 @@ from activities.comms import Messenger
 from activities.comms.outbox import OutboxMessenger
 from activities.comms.smtp import SmtpMessenger
 from activities.customers.outbox import OutboxCarrier
+from activities.documents.ops_review import FiledReviews
 from activities.paging import Pager
 from activities.paging.outbox import OutboxPager
 from activities.paging.smtp import SmtpPager
@@ -39,6 +40,7 @@ from store.migrate import upgrade
 from worker.compose import GRACE, Connectors, make_worker
 from worker.embedded import HOST, running_at
 from worker.files import load_catalog
+from worker.schedules import keep_schedules
 from worker.settings import Settings
 
 Say = Callable[[str], None]
@@ -139,6 +141,7 @@ def connectors(settings: Settings, store: Store, announce: Say | None = None) ->
         inside_messenger=messenger,
         carriers={"*": carrier},
         inside_carrier=carrier,
+        reviews=FiledReviews(store, settings.data / "documents"),
         recorder=SqlRecorder(store),
         tickets=MarkdownTickets(store, settings.tickets),
         deployments=deployments(settings),
@@ -258,6 +261,7 @@ async def working(
     secret = settings.the_secret()
     try:
         await open_detections(client, catalog)
+        await keep_schedules(client, say=say)
     except RPCError as error:
         raise Refused(f"namespace {client.namespace}: nothing can be started ({error.message})") from None
     make = partial(make_worker, client, parts, secret=secret)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from model import closing, closing_messages, ladder, ladder_messages, messages, recovery, response, ticket
+from model import campaign, closing, closing_messages, ladder, ladder_messages, messages, recovery, response, ticket
 from model.incident import Incident
 from model.matter import Act
 from model.messages import Message
@@ -26,6 +26,7 @@ DOORS: dict[str, tuple[type[Message], Callable[[Act[Incident]], Commit]]] = {
     "stand_down": (messages.StandDown, response.stand_down),
     "check": (closing_messages.Check, closing.check),
     "assign_coe": (closing_messages.AssignCoe, closing.assign_coe),
+    "start_campaign": (closing_messages.StartCampaign, campaign.start_campaign),
     "add_action": (closing_messages.AddAction, closing.add_action),
     "close": (messages.Close, closing.close),
     "reopen": (messages.Reopen, response.reopen),

@@ -174,6 +174,9 @@ class _Stage:
             await signal_detection(self.server.client, partition, step.message, step.payload, clock_shift=self.shift)
             return
         workflow_id = f"detection/{self._partition(step.payload)}" if kind else await self._incident(step)
+        if step.message == "measure":
+            await self.server.client.get_workflow_handle(workflow_id).signal("measure", step.payload)
+            return
         await self._update(workflow_id, step.message, step.payload)
 
     def _partition(self, payload: Any) -> str:

@@ -1,6 +1,6 @@
 """Doors of the end: the checklist, what begins at it, off duty, closed, and open again (X0-X4, R8)."""
 
-from model import closing, closing_messages, messages, response
+from model import campaign, closing, closing_messages, messages, response
 from workflows.door import door
 
 
@@ -10,6 +10,7 @@ class Close:
     check = door(closing_messages.Check, closing.check)
     assign_coe = door(closing_messages.AssignCoe, closing.assign_coe)
     add_action = door(closing_messages.AddAction, closing.add_action)
+    start_campaign = door(closing_messages.StartCampaign, campaign.start_campaign)
     stand_down = door(messages.StandDown, response.stand_down)
     close = door(messages.Close, closing.close)
     reopen = door(messages.Reopen, response.reopen)

@@ -14,9 +14,10 @@ from pathlib import Path
 import yaml
 from temporalio.client import Client
 
+from model.catalog import Catalog
 from model.drill import Drill
 from worker.drill.player import play
-from worker.files import EXAMPLE_CATALOG, load_catalog
+from worker.files import EXAMPLE_CATALOG, catalog_of, load_catalog, load_drill
 
 FOLDER = Path(__file__).parent / "histories"
 ALARM = "alarm: {alarm: err, service: checkout-api, region: eu-west, metric: error-rate, state: ALARM, severity: 2}"
@@ -47,6 +48,8 @@ STORIES: dict[str, tuple[list[str], str]] = {
     "full-response": ([*THREE, "4m acknowledge: {by: kim}", "5m release: {by: noa, reason: not us}"], "20m"),
     "side-systems-down": ([f"0s {ALARM}", f"9m {ACK}"], "2h"),
 }
+SCENARIOS = ("one-bad-host", "regional-endpoints")
+"""Committed scenarios that have every other process in them."""
 FAULTS = {
     "side-systems-down": [
         {"port": "record", "from": "0s", "to": "20m"},
@@ -61,39 +64,48 @@ def _step(text: str) -> dict[str, object]:
     return {"at": at, **yaml.safe_load(message)}
 
 
-async def make(name: str) -> None:
-    """Play a story and keep the history of every process in it."""
+def _drill(name: str) -> tuple[Drill, Catalog]:
+    if name in SCENARIOS:
+        path = EXAMPLE_CATALOG.parent / f"{name}.yaml"
+        drill = load_drill(path)
+        return drill, catalog_of(drill, path)
     steps, until = STORIES[name]
-    world = {"deployments": [], "faults": FAULTS.get(name, [])}
     drill = Drill.model_validate(
         {
             "title": name,
             "start": "2026-03-02T09:00:00Z",
-            "world": world,
+            "world": {"deployments": [], "faults": FAULTS.get(name, [])},
             "steps": [_step(step) for step in steps],
             "until": until,
         }
     )
+    return drill, load_catalog(EXAMPLE_CATALOG)
+
+
+async def make(name: str) -> None:
+    """Play a story and keep the history of every process in it."""
+    drill, catalog = _drill(name)
 
     async def keep(client: Client, ids: Sequence[str]) -> None:
-        numbers = {"detection": 0, "incident": 0}
+        incidents = [i for i in ids if i.startswith("INC-") and "/" not in i]
         for workflow_id in ids:
-            kind = "detection" if workflow_id.startswith("detection/") else "incident"
             if workflow_id == "detection/unmapped":
                 continue
-            numbers[kind] += 1
+            told = workflow_id
+            for number, incident in enumerate(incidents, start=1):
+                told = told.replace(incident, f"incident-{number}")
             history = await client.get_workflow_handle(workflow_id).fetch_history()
-            path = FOLDER / f"{name}.{kind}-{numbers[kind]}.json.gz"
+            path = FOLDER / f"{name}.{told.replace('/', '-')}.json.gz"
             path.write_bytes(gzip.compress(history.to_json().encode(), 9, mtime=0))
 
     with tempfile.TemporaryDirectory() as folder:
-        await play(drill, load_catalog(EXAMPLE_CATALOG), Path(folder), after=keep)
+        await play(drill, catalog, Path(folder), after=keep)
 
 
 async def main(names: Sequence[str]) -> None:
     """Make some histories, or all."""
     FOLDER.mkdir(exist_ok=True)
-    for name in names or STORIES:
+    for name in names or (*STORIES, *SCENARIOS):
         await make(name)
         sys.stdout.write(f"{name}\n")
 

@@ -13,7 +13,7 @@ from temporalio.workflow import NondeterminismError
 
 from link.converter import DATA_CONVERTER
 from link.guard import Guard
-from tests.replay.make import FOLDER, STORIES
+from tests.replay.make import FOLDER, SCENARIOS, STORIES
 from worker.compose import WORKFLOWS, runner
 
 HISTORIES = sorted(path.name for path in FOLDER.glob("*.json.gz"))
@@ -42,7 +42,7 @@ async def test_a_committed_history_replays(name):
 
 
 def test_there_is_a_history_of_every_story():
-    assert {name.split(".")[0] for name in HISTORIES} == set(STORIES)
+    assert {name.split(".")[0] for name in HISTORIES} == {*STORIES, *SCENARIOS}
 
 
 @pytest.mark.parametrize("story", sorted(PAGES))

@@ -44,6 +44,15 @@ class Figure:
     notes: Sequence[str] = ()
     detail: Mapping[str, Any] = field(default_factory=dict)
 
+    def as_json(self) -> dict[str, Any]:
+        rows = [{**asdict(row), "ratio": row.ratio} for row in self.rows]
+        return {"rows": rows, "notes": list(self.notes), "detail": dict(self.detail)}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "Figure":
+        rows = [Row(**{name: value for name, value in row.items() if name != "ratio"}) for row in told["rows"]]
+        return cls(rows, told["notes"], told["detail"])
+
 
 def at_most(limit: float, value: float, words: str) -> tuple[str, bool]:
     """Return a target and whether it is met."""
@@ -93,14 +102,7 @@ def as_json(figures: Mapping[str, Figure], errors: Mapping[str, str], about: Map
     """Return everything as one JSON object."""
     return {
         **about,
-        "figures": {
-            name: {
-                "rows": [{**asdict(row), "ratio": row.ratio} for row in figure.rows],
-                "notes": list(figure.notes),
-                "detail": figure.detail,
-            }
-            for name, figure in figures.items()
-        },
+        "figures": {name: figure.as_json() for name, figure in figures.items()},
         "errors": dict(errors),
     }
 

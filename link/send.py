@@ -51,6 +51,10 @@ async def send_update(
                 except WorkflowUpdateFailedError as error:
                     raise Refused(_reason(error)) from None
                 except (WorkflowUpdateRPCTimeoutOrCancelledError, RuntimeError) as error:
+                    # The SDK turns a cancellation, our own deadline's too, into this error: it must go on as one.
+                    task = asyncio.current_task()
+                    if task and task.cancelling():
+                        raise asyncio.CancelledError from None
                     # A lazy client that cannot connect raises a bare RuntimeError.
                     last = str(error)
                 except RPCError as error:

@@ -10,7 +10,7 @@ from model.incident import CALL_LEADERS, Incident, Phase
 from model.items import ActionsAccepted, Item, ItemChanged
 from model.matter import Act, unique
 from model.messages import Answer
-from model.moves import notify_detection, signal
+from model.moves import notify_detection
 from model.permissions import require
 from model.phases import send_off
 from model.response import joined, not_over, still_open
@@ -275,15 +275,14 @@ def actions_accepted(incident: Incident, accepted: ActionsAccepted, now: datetim
 
 
 def item_changed(incident: Incident, change: ItemChanged, now: datetime) -> None:
-    """Learn how a matter of this incident stands."""
+    """Learn how a matter of this incident stands; what it said before something newer adds its line only."""
     before = incident.items.get(change.item.id)
-    incident.items[change.item.id] = change.item
+    if before is not None and change.item.revision and change.item.revision == before.revision:
+        return
+    if before is None or change.item.revision >= before.revision:
+        incident.items[change.item.id] = change.item
     if change.line:
         incident.say(change.what, change.line, now=now, by=change.by)
-    newly = change.item.status == "validated" and (before is None or before.status != "validated")
-    if newly and change.item.replaces is not None:
-        replaced = f"{incident.id}/action/{change.item.replaces}"
-        signal(incident, replaced, "replaced", {"by": change.item.id}, now)
 
 
 def start_rca(incident: Incident, now: datetime) -> None:

@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from temporalio import workflow
 from temporalio.common import SearchAttributeUpdate
 
 from link import attributes
@@ -19,17 +18,6 @@ class AfterProcess(MatterProcess):
     """One thing that follows from an incident."""
 
     state: After
-
-    def advance(self, now: datetime) -> datetime | None:
-        """Do what is due, and leave a mark, so that no workflow task is empty.
-
-        A worker that has lost its cache takes an update together with what an empty task before it had brought, in
-        another order than every later replay: the process would never run again (sdk-rust issue 1146; tried on both
-        servers, with `max_cached_workflows=0`).
-        """
-        due = super().advance(now)
-        workflow.upsert_memo({"turn": self.steps})
-        return due
 
     def details(self, now: datetime) -> str:
         """Return its page."""

@@ -69,6 +69,7 @@ class Detection(Process):
 
     async def _wait(self, due: datetime | None) -> None:
         if self.state.inbox and not (self._retry_at and self._retry_at > self.now()):
+            self.spoke = True
             await self._decide()
             self.touched = True
         due = min((at for at in (due, self._retry_at) if at), default=None)
@@ -78,7 +79,7 @@ class Detection(Process):
         """Do what time makes due. Each process hears things in order: it is started before it is told anything."""
         due = rules.advance(self.state, now)
         if not self._paused:
-            self._lanes.start(rules.next_for_each(self.state), now)
+            self.spoke |= self._lanes.start(rules.next_for_each(self.state), now)
         workflow.set_current_details(detection_details(self.state, now))
         retries = [owed.retry_at for owed in self.state.owed.values() if owed.retry_at]
         return min((at for at in (due, *retries) if at and at > now), default=None)

@@ -33,8 +33,9 @@ class Lanes:
         """Whether an effect is under way."""
         return bool(self._flying)
 
-    def start(self, owed: dict[str, Owed], now: datetime) -> None:
-        """Begin what is due."""
+    def start(self, owed: dict[str, Owed], now: datetime) -> bool:
+        """Begin what is due; return whether anything was."""
+        before = len(self._flying)
         for lane in self._performers:
             for key in ready(owed, lane, now):
                 if key in self._flying:
@@ -44,6 +45,7 @@ class Lanes:
                         break
                     self._busy[lane] = key
                 self._flying[key] = asyncio.create_task(self._perform(lane, key, owed[key]))
+        return len(self._flying) > before
 
     async def _perform(self, lane: Lane, key: str, owed: Owed) -> None:
         try:

@@ -70,8 +70,9 @@ class MatterProcess(Process):
         """Do what is due, begin what is owed, show where we are."""
         due = self.course(now)
         if not self._paused:
-            self._lanes.start(self.state.owed, now)
+            self.spoke |= self._lanes.start(self.state.owed, now)
             if self._recording is None and recording.due(self.state, now):
+                self.spoke = True
                 self._recording = asyncio.create_task(self._record())
         self._show(now)
         return due
@@ -99,6 +100,7 @@ class MatterProcess(Process):
         shown: list[object] = [update.value for update in wanted]
         if wanted and shown != self._shown:
             self._shown = shown
+            self.spoke = True
             workflow.upsert_search_attributes(wanted)
 
     def unreadable(self, name: str, why: str, payload: Any) -> None:

@@ -22,13 +22,14 @@ class Process:
     """The loop. A process says what is due, shows itself, and performs what it owes."""
 
     touched: bool
+    spoke: bool
     steps: int
     _rings: list[datetime]
     _ringers: list[asyncio.Task[None]]
 
     def begin(self) -> None:
         """Begin a run."""
-        self.touched = False
+        self.touched = self.spoke = False
         self.steps = 0
         self._rings = []
         self._ringers = []
@@ -65,7 +66,7 @@ class Process:
         """
         began = self.now()
         while True:
-            self.touched = False
+            self.touched = self.spoke = False
             self.steps += 1
             due = self.advance(self.now())
             if self.over():
@@ -86,18 +87,29 @@ class Process:
     async def _wait(self, due: datetime | None) -> None:
         # What is said to be due and was not done must not make the loop spin.
         self._ring_at(max(due, self.now() + SOONEST) if due else self.now() + LONGEST_WAIT)
+        self._leave_a_mark()
         await workflow.wait_condition(lambda: self.touched)
+
+    def _leave_a_mark(self) -> None:
+        """Let no turn pass without a command.
+
+        A worker that has lost its cache takes an update together with what a workflow task without commands had
+        brought before it, in another order than every later replay: the process would never run again (sdk-rust
+        issue 1146; tried on both servers, with `max_cached_workflows=0`).
+        """
+        if not self.spoke:
+            workflow.upsert_memo({"turn": self.steps})
 
     def _ring_at(self, due: datetime) -> None:
         """Let the loop look again at a moment, unless it will before.
 
-        A timer once started is never cancelled: that saves two events at every turn of the loop, and the
-        test server
-        loses a workflow task that cancels a timer which fires at the same moment (tried: one drill in two).
+        A timer once started is never cancelled: that saves two events at every turn of the loop, and the test server
+        loses a workflow task that cancels a timer which fires at the same moment (tried: three drills in four).
         """
         due = min(due, self.now() + LONGEST_WAIT)
         if self._rings and self._rings[0] <= due:
             return
+        self.spoke = True
         self._rings.insert(0, due)
         self._ringers = [ringer for ringer in self._ringers if not ringer.done()]
         self._ringers.append(asyncio.create_task(self._ring(due)))

@@ -1,0 +1,25 @@
+"""A worker that keeps nothing in memory replays at every task, and the story is the same."""
+
+import pytest
+
+from model.drill import DrillResult
+from tests.drills.harness import SCENARIOS
+from worker.drill.player import play
+from worker.files import catalog_of, load_drill
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", ["several-services", "one-bad-host"])
+async def test_without_a_cache_the_story_is_the_same(scenario, tmp_path):
+    path = SCENARIOS / f"{scenario}.yaml"
+    results: list[DrillResult] = []
+    for cached in (0, 1000):
+        drill = load_drill(path)
+        folder = tmp_path / str(cached)
+        folder.mkdir()
+        results.append((await play(drill, catalog_of(drill, path), folder, cached=cached)).result)
+    assert [result.problems for result in results] == [[], []]
+    told = [
+        [(i.phase, i.kind, sorted((e.team, len(e.paged)) for e in i.engagements)) for i in r.incidents] for r in results
+    ]
+    assert told[0] == told[1]

@@ -81,7 +81,9 @@ def _add_multi_service(story: Story, catalog: Catalog, facts: AlarmFacts, metric
     phases.respond_fully(big.incident, "a multi-service event", at, by="you")
     big.turn(at)
     story.also = big.wakes(at)[before:]
-    story.managers = big.told
+    # Support and account teams hear of it too; this is about leaders (E5).
+    leading = [team.manager for team in big.incident.plan.teams.values()]
+    story.managers = [person for person in big.told if person in leading]
 
 
 class _Ahead:

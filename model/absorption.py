@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, Field
 
-from model import engagement, impact, moves, phases
+from model import engagement, impact, moves, phases, support
+from model.desk import Desk
 from model.incident import CALL_LEADERS, AlarmFact, Engagement, Incident, Phase, ReportFact, Responder, Statement
 from model.matter import unique
 from model.plan import Plan
@@ -46,6 +47,7 @@ class Handover(BaseModel):
     reports: list[ReportFact] = []
     absorbed: list[str] = []
     plan: Plan | None = None
+    desk: Desk = Desk()
 
 
 class PageEnded(BaseModel):
@@ -90,6 +92,7 @@ def absorb(incident: Incident, absorption: Absorption, now: datetime) -> None:
         reports=incident.reports,
         absorbed=incident.absorbed,
         plan=incident.plan,
+        desk=incident.desk,
     )
     moves.signal(incident, absorption.into, "handover", handover.model_dump(mode="json"), now)
     paged = [person for person, responder in incident.people.items() if responder.pages]
@@ -118,6 +121,7 @@ def take_over(incident: Incident, handover: Handover, now: datetime) -> None:
         if person in incident.plan.people:
             _merge_person(incident, person, responder)
     incident.statements += handover.statements
+    support.take_over(incident, handover.desk)
     incident.reports = [*incident.reports, *handover.reports][-impact.REPORTS_KEPT :]
     for service in handover.services:
         if service not in incident.services:

@@ -2,8 +2,20 @@
 
 from datetime import datetime
 
-from model import absorption, closing, engagement, escalation, ladder, phases, ticket
-from model.effects import Execute, Lookup, Outcome, Page, PlanRequest, Tell, failed, next_retry
+from model import absorption, closing, drafts, engagement, escalation, ladder, phases, statements, support, ticket
+from model.effects import (
+    Compose,
+    Execute,
+    Lookup,
+    Notice,
+    Outcome,
+    Page,
+    PlanRequest,
+    Publication,
+    Tell,
+    failed,
+    next_retry,
+)
 from model.incident import Incident, Phase, Sent
 
 
@@ -20,10 +32,13 @@ def advance(incident: Incident, now: datetime) -> datetime | None:
         incident.looked_back_at = now
         closing.suggest(incident, now)
         closing.start_rca(incident, now)
+    # Before the escalation: what the desk calls for is paged in the same turn.
+    desk = support.advance(incident, now)
+    asked = statements.advance(incident, now)
     called = escalation.advance(incident, now)
     mitigating = ladder.advance(incident, now)
     incident.trim()
-    due = [course, called, mitigating, next_retry(incident.owed), incident.record_retry_at]
+    due = [course, desk, asked, called, mitigating, next_retry(incident.owed), incident.record_retry_at]
     return min((at for at in due if at and at > now), default=None)
 
 
@@ -51,8 +66,10 @@ def effect_ended(incident: Incident, key: str, outcome: Outcome, now: datetime) 
         del incident.owed[key]
         ladder.execution_ended(incident, order, outcome, now)
         return
+    if isinstance(order, Notice):
+        outcome = drafts.noticed(incident, order, outcome, now)
     if not outcome.ok and outcome.again:
-        if owed.tries == 0 and isinstance(order, Lookup | PlanRequest | Tell):
+        if owed.tries == 0 and isinstance(order, Lookup | PlanRequest | Tell | Compose | Notice | Publication):
             incident.say("fallback", f"{order.lane} waits: {outcome.reason}", now=now)
         failed(owed, outcome, incident.policy, now)
         return
@@ -60,8 +77,13 @@ def effect_ended(incident: Incident, key: str, outcome: Outcome, now: datetime) 
     if not outcome.ok:
         incident.say("fallback", f"{order.lane} was given up: {outcome.reason}", now=now)
     elif isinstance(order, Tell):
-        incident.messages.append(Sent(at=order.at, audience="internal", to=order.to, text=order.text))
-        incident.say("told", f"{', '.join(order.to)}: {order.text}", now=order.at)
+        drafts.keep(incident, Sent(at=order.at, audience="internal", to=order.to, text=order.text))
+        # The first line: a whole screen would hide what was said by people.
+        incident.say("told", f"{', '.join(order.to)}: {order.text.partition(chr(10))[0]}", now=order.at)
+    elif isinstance(order, Compose):
+        drafts.composed(incident, order, outcome.text, now)
+    elif isinstance(order, Publication):
+        drafts.published(incident, order)
     elif isinstance(order, Lookup):
         ticket.deployments_known(incident, outcome, now)
     elif isinstance(order, PlanRequest):

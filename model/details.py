@@ -47,11 +47,26 @@ def _where(incident: Incident, now: datetime) -> str:
         f"regions: {escape(', '.join(incident.regions)) or 'none named'}",
         f"- in alarm: {_in_alarm(incident)}",
         f"- customers hit: {escape(incident.customers_hit) or 'unknown'}; lead: {incident.leader or 'nobody yet'}",
+        *_desk(incident),
     ]
     if incident.all_clear_at and incident.closed_at:
         until = incident.closed_at + incident.policy.reopen_within
         lines.append(f"- all clear since {incident.all_clear_at:%H:%M}; an alarm before {until:%H:%M} reopens it")
     return "\n".join(lines)
+
+
+def _desk(incident: Incident) -> list[str]:
+    """Return the desk's lines where there are any: who runs it, when customers hear, which forks are open."""
+    desk = incident.desk
+    lines = []
+    if desk.event_manager or desk.last_at:
+        told = f"customers told at {desk.last_at:%H:%M}" if desk.last_at else "customers told nothing yet"
+        following = f", again by {desk.next_at:%H:%M}" if desk.next_at else ""
+        lines.append(f"- support call: {desk.event_manager or 'nobody yet'}; {told}{following}")
+    if desk.open_forks:
+        forks = [f"{fork.n} {fork.team}: {fork.topic} ({fork.stays} stays)" for fork in desk.open_forks]
+        lines.append(f"- forks: {escape('; '.join(forks))}")
+    return lines
 
 
 def _in_alarm(incident: Incident) -> str:
@@ -77,6 +92,7 @@ class Need:
 def needs(incident: Incident) -> list[Need]:
     """Return what waits for people, the newest first."""
     found = [_to_decide(incident, proposal) for proposal in incident.proposals if proposal.status == "waiting"]
+    found += _to_send(incident)
     if incident.phase == Phase.CLOSE:
         found += _to_close(incident)
     elif not incident.closed_at:
@@ -95,6 +111,19 @@ def _to_decide(incident: Incident, proposal: Proposal) -> Need:
     resort = " (last resort: a second person)" if proposal.last_resort else ""
     what = f"decide {proposal.n}: {proposal.kind} {escape(proposal.target)}{resort}: {escape(proposal.why)}"
     return Need(proposal.proposed_at, who, what, "decide", example)
+
+
+def _to_send(incident: Incident) -> list[Need]:
+    """Return the draft that waits, where somebody is called who answers for it; else it is an offer, not a need."""
+    draft = incident.desk.waiting
+    support = incident.plan.support if incident.plan.support in incident.plan.teams else incident.plan.incident_response
+    if draft is None or support not in incident.engagements:
+        return []
+    people = members(incident, support) if support in incident.plan.teams else []
+    goes = f", goes at {draft.goes_at:%H:%M} unless held" if draft.goes_at else ""
+    said = f": {escape(draft.text.external)[:300]}" if draft.text else ""
+    example = {"by": people[0] if people else "your id", "draft": draft.n, "verdict": "send"}
+    return [Need(draft.at, support, f"send or hold draft {draft.n} for customers{goes}{said}", "notify", example)]
 
 
 def _to_close(incident: Incident) -> list[Need]:

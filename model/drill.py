@@ -364,7 +364,8 @@ def incident_row(incident: Incident, entries: Iterable[Entry]) -> IncidentRow:
         ],
         messages=[
             MessageRow(at=m.at, audience=m.audience, to=m.to, text=m.text)
-            for m in sorted(incident.messages, key=lambda m: m.at)
+            # At one moment the house hears before customers do (C6).
+            for m in sorted(incident.messages, key=lambda m: (m.at, m.audience == "external"))
         ],
     )
 

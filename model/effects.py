@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from model.plan import Contact, Plan
 from model.policy import Policy
+from model.wording import ExternalFacts, ExternalText, InternalFacts
 
 
 class Page(BaseModel):
@@ -120,6 +121,60 @@ class Deliver(BaseModel):
     test: bool = False
 
 
+class Compose(BaseModel):
+    """Words are made of facts, by a template; which template follows from the facts' type (C8).
+
+    Attributes:
+        draft: For customers: which draft.
+        final: It goes now; otherwise it is shown to a person first.
+        to: In the house: the teams.
+        people: And the people.
+    """
+
+    lane: Literal["compose"] = "compose"
+    incident: str
+    facts: Annotated[ExternalFacts | InternalFacts, Field(discriminator="audience")]
+    draft: int = 0
+    final: bool = False
+    to: list[str] = []
+    people: list[str] = []
+    at: datetime
+
+
+class Notice(BaseModel):
+    """A message to customers, each by their own contacts.
+
+    Attributes:
+        draft: Its number.
+        to: Customers' ids.
+        services: Service ids it is about, so that each customer is told which of theirs.
+    """
+
+    lane: Literal["notice"] = "notice"
+    incident: str
+    draft: int
+    to: list[str]
+    services: list[str] = []
+    text: ExternalText
+    by: str = ""
+    at: datetime
+    test: bool = False
+
+
+class Publication(BaseModel):
+    """An entry on the public status page; a person has asked for it."""
+
+    lane: Literal["publish"] = "publish"
+    incident: str
+    draft: int
+    about: ExternalText
+    text: ExternalText
+    status: Literal["wrong", "mitigated", "resolved"]
+    by: str = ""
+    at: datetime
+    test: bool = False
+
+
 class PlanRequest(BaseModel):
     """A question to the catalogue: whom do these teams and services mean now."""
 
@@ -133,9 +188,23 @@ class PlanRequest(BaseModel):
 
 
 Order = Annotated[
-    Page | Execute | Deliver | Tell | Signal | Start | Forward | Lookup | PlanRequest, Field(discriminator="lane")
+    Page | Execute | Deliver | Tell | Notice | Publication | Compose | Signal | Start | Forward | Lookup | PlanRequest,
+    Field(discriminator="lane"),
 ]
-Lane = Literal["execute", "deliver", "page", "message", "signal", "process", "forward", "lookup", "plan"]
+Lane = Literal[
+    "execute",
+    "deliver",
+    "page",
+    "message",
+    "notice",
+    "publish",
+    "compose",
+    "signal",
+    "process",
+    "forward",
+    "lookup",
+    "plan",
+]
 
 
 AnyOrder = TypeVar("AnyOrder", bound=BaseModel)
@@ -167,6 +236,9 @@ class Outcome(BaseModel):
         retry_after: When the other side asked to be left alone, for how long.
         plan: The answer to a `PlanRequest`.
         deployments: The answer to a `Lookup`; none where no source is configured.
+        text: The answer to a `Compose`.
+        left: Of a `Notice`'s customers, whom it did not reach yet.
+        lost: And whom it will never reach.
     """
 
     ok: bool = True
@@ -175,6 +247,9 @@ class Outcome(BaseModel):
     retry_after: timedelta | None = None
     plan: Plan | None = None
     deployments: list[Deployment] | None = None
+    text: str = ""
+    left: list[str] = []
+    lost: list[str] = []
 
 
 class Owed(BaseModel):

@@ -93,6 +93,8 @@ def reported(incident: Incident, change: Reported, now: datetime) -> None:
         incident.plan = incident.plan.merged(change.plan)
     for report in change.reports:
         incident.reports.append(report)
+        if report.customer:
+            incident.desk.heard_of(report.customer, report.case, report.count, report.at)
         whom = report.customer or f"{report.count} × {report.source}"
         incident.say("reported", f"{report.service} in {report.region}, {whom}: {report.text or report.case}", now=now)
     incident.reports = incident.reports[-REPORTS_KEPT:]

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from model.checklist import Checked, Suggestion
+from model.desk import Desk
 from model.items import Item
 from model.matter import SYSTEM, Matter, unique
 from model.proposals import Proposal
@@ -215,6 +216,7 @@ class Incident(Matter):
     recovery_at: datetime | None = None
     recovered_for: list[str] = []
     broken_tenets: list[str] = []
+    desk: Desk = Desk()
 
     @property
     def gone_to(self) -> str:

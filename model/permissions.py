@@ -12,9 +12,11 @@ ENGAGED = "anybody who is engaged"
 INCIDENT_RESPONSE = "incident response"
 SUPPORT = "support"
 LEADERS = "call leaders"
+ACCOUNT = "the account team of an impacted customer"
 
 _TEAMS_AND_RESPONSE = (TEAM, INCIDENT_RESPONSE, SUPPORT)
 _STEERING = (INCIDENT_RESPONSE, LEADERS, OWNER)
+_DESK = (ENGAGED, SUPPORT, INCIDENT_RESPONSE, LEADERS, OWNER, ACCOUNT)
 
 TABLE: dict[str, tuple[str, ...]] = {
     "acknowledge": (*_TEAMS_AND_RESPONSE, LEADERS),
@@ -37,6 +39,13 @@ TABLE: dict[str, tuple[str, ...]] = {
     "stand_down": _STEERING,
     "make_big": _STEERING,
     "lead": (LEADERS, INCIDENT_RESPONSE),
+    "fork": (TEAM, INCIDENT_RESPONSE, LEADERS),
+    "rejoin": (TEAM, INCIDENT_RESPONSE, LEADERS),
+    "relate": _DESK,
+    "inquire": _DESK,
+    "sentiment": _DESK,
+    "notify internal": (ENGAGED, SUPPORT, INCIDENT_RESPONSE, LEADERS, OWNER),
+    "notify external": (SUPPORT, INCIDENT_RESPONSE, LEADERS),
 }
 """Message → who may send it. A member of a team is on its on-call list or its manager."""
 
@@ -57,6 +66,8 @@ def standing(incident: Incident, person: PlannedPerson, team: str = "") -> set[s
         held.add(SUPPORT)
     if person.id in incident.plan.call_leaders:
         held.add(LEADERS)
+    if any(person.id in people for people in incident.plan.account_teams.values()):
+        held.add(ACCOUNT)
     return held
 
 
@@ -86,6 +97,8 @@ def _named(incident: Incident, role: str, team: str) -> str:
         people = _members(incident, incident.plan.support)
     elif role == LEADERS:
         people = incident.plan.call_leaders
+    elif role == ACCOUNT:
+        people = [person for team in incident.plan.account_teams.values() for person in team]
     return f" ({', '.join(unique(people)[:6])})" if people else ""
 
 

@@ -86,6 +86,7 @@ class Plan(_Planned):
         suspects: The usual suspects' service ids, always (E2).
         tenets: The organisation's.
         customers_of: For each service that has any, its customers' ids.
+        account_teams: For each of these customers that has any, the people who look after them.
         tech_call: A link that may contain ``{incident}``.
         support_call: Likewise.
         call_phone: For who cannot open a link.
@@ -100,6 +101,7 @@ class Plan(_Planned):
     suspects: list[str] = []
     tenets: list[Tenet] = []
     customers_of: dict[str, list[str]] = {}
+    account_teams: dict[str, list[str]] = {}
     tech_call: str = ""
     support_call: str = ""
     call_phone: str = ""
@@ -128,6 +130,7 @@ class Plan(_Planned):
             suspects=self.suspects or other.suspects,
             tenets=self.tenets or other.tenets,
             customers_of={**self.customers_of, **_new(other.customers_of, self.customers_of)},
+            account_teams={**self.account_teams, **_new(other.account_teams, self.account_teams)},
             tech_call=self.tech_call or other.tech_call,
             support_call=self.support_call or other.support_call,
             call_phone=self.call_phone or other.call_phone,
@@ -212,13 +215,19 @@ def plan_for(
         for name in dict.fromkeys(team_ids)
         if name in catalog.teams
     }
+    customers_of = {name: customers for name in wanted if (customers := catalog.customers_of(name))}
+    account_teams = {
+        customer: list(team)
+        for customer in dict.fromkeys(_flat(customers_of.values()))
+        if (team := catalog.customers[customer].account_team)
+    }
     person_ids = [p for team in found.values() for p in (*_flat(team.levels), team.manager)]
     return Plan(
         services=planned,
         teams=found,
         people={
             name: _planned_person(catalog, name)
-            for name in dict.fromkeys([*person_ids, *roles.call_leaders])
+            for name in dict.fromkeys([*person_ids, *roles.call_leaders, *_flat(account_teams.values())])
             if name in catalog.people
         },
         incident_response=roles.incident_response,
@@ -226,7 +235,8 @@ def plan_for(
         call_leaders=list(roles.call_leaders),
         suspects=list(catalog.suspects),
         tenets=list(catalog.tenets),
-        customers_of={name: customers for name in wanted if (customers := catalog.customers_of(name))},
+        customers_of=customers_of,
+        account_teams=account_teams,
         tech_call=catalog.bridges.tech,
         support_call=catalog.bridges.support,
         call_phone=catalog.bridges.phone,

@@ -11,6 +11,8 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.catalogue.live import LiveCatalogue
 from activities.comms import Messenger
+from activities.comms.compose import Composing
+from activities.comms.notice import Noticing
 from activities.comms.send import Telling
 from activities.customers import Carrier
 from activities.customers.send import Delivering
@@ -23,6 +25,8 @@ from activities.paging import Pager
 from activities.paging.send import Paging
 from activities.record import Recorder
 from activities.record.write import Recording
+from activities.statuspage import StatusPage
+from activities.statuspage.publish import Publishing
 from activities.telemetry import Deployments
 from activities.telemetry.look import Telemetry
 from activities.tickets import Ticketing
@@ -58,6 +62,7 @@ class Connectors:
     inside_carrier: Carrier | None = None
     deployments: Deployments | None = None
     reviews: Reviews | None = None
+    status_page: StatusPage | None = None
     mitigator: Mitigator = field(default_factory=ByHand)
     links: Callable[[str, str], str] = field(default=lambda incident, person: "")
 
@@ -81,6 +86,9 @@ def activities_of(
         catalogue.plan,
         Paging(connectors.pagers, connectors.inside_pager, connectors.links).page,
         Telling(connectors.messengers, connectors.inside_messenger).tell,
+        Composing().compose,
+        Noticing(connectors.carriers, connectors.inside_carrier).notice,
+        Publishing(connectors.status_page).publish,
         Recording(connectors.recorder, connectors.tickets).record,
         Telemetry(connectors.deployments).deployments,
         reviewing.plan,

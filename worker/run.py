@@ -19,13 +19,16 @@ from temporalio.worker import Worker
 from activities.comms import Messenger
 from activities.comms.outbox import OutboxMessenger
 from activities.comms.smtp import SmtpMessenger
+from activities.customers import Carrier
 from activities.customers.outbox import OutboxCarrier
+from activities.customers.smtp import SmtpCarrier
 from activities.documents.ops_review import FiledReviews
 from activities.paging import Pager
 from activities.paging.outbox import OutboxPager
 from activities.paging.smtp import SmtpPager
 from activities.record.sql import SqlRecorder
 from activities.smtp import Mailer
+from activities.statuspage.embedded import EmbeddedPage
 from activities.telemetry.deployments_file import FileDeployments
 from activities.tickets.markdown import MarkdownTickets
 from link import attributes
@@ -131,20 +134,23 @@ def connectors(settings: Settings, store: Store, announce: Say | None = None) ->
     carrier = OutboxCarrier(store, announce)
     pagers: dict[str, Pager] = {"*": pager}
     messengers: dict[str, Messenger] = {"*": messenger}
+    carriers: dict[str, Carrier] = {"*": carrier}
     if settings.smtp_host:
         mail = mailer(settings)
         pagers["email"], messengers["email"] = SmtpPager(mail), SmtpMessenger(mail)
+        carriers["email"] = SmtpCarrier(mail)
     return Connectors(
         pagers=pagers,
         messengers=messengers,
         inside_pager=pager,
         inside_messenger=messenger,
-        carriers={"*": carrier},
+        carriers=carriers,
         inside_carrier=carrier,
         reviews=FiledReviews(store, settings.data / "documents"),
         recorder=SqlRecorder(store),
         tickets=MarkdownTickets(store, settings.tickets),
         deployments=deployments(settings),
+        status_page=EmbeddedPage(settings.data / "status"),
         links=partial(page_link, settings.gateway_url, settings.the_secret()),
     )
 

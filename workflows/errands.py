@@ -9,11 +9,12 @@ from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError
 
 from activities.catalogue import PLAN
-from activities.comms import TELL
+from activities.comms import COMPOSE, NOTICE, TELL
 from activities.customers import DELIVER
 from activities.mitigation import EXECUTE
 from activities.paging import PAGE
 from activities.record import RECORD
+from activities.statuspage import PUBLISH
 from activities.telemetry import DEPLOYMENTS
 from link.starting import FORWARD, START
 from model.effects import Errand, Lane, Outcome, Owed, Page, Signal
@@ -25,6 +26,8 @@ CRASHES = RetryPolicy(initial_interval=timedelta(milliseconds=200), backoff_coef
 LOCAL = timedelta(seconds=5)
 PAGE_WITHIN = timedelta(seconds=10)
 OTHERS_WITHIN = timedelta(seconds=30)
+NOTICE_WITHIN = timedelta(seconds=120)
+"""All customers of one message."""
 
 
 async def page(key: str, owed: Owed) -> Outcome:
@@ -38,6 +41,21 @@ async def page(key: str, owed: Owed) -> Outcome:
 async def tell(key: str, owed: Owed) -> Outcome:
     """Bring a quiet message."""
     return await _activity(TELL, key, owed.order, OTHERS_WITHIN, "tell", Priority(priority_key=5))
+
+
+async def notice(key: str, owed: Owed) -> Outcome:
+    """Bring a message to customers."""
+    return await _activity(NOTICE, key, owed.order, NOTICE_WITHIN, "notice", Priority(priority_key=4))
+
+
+async def publish(key: str, owed: Owed) -> Outcome:
+    """Put an entry on the public page."""
+    return await _activity(PUBLISH, key, owed.order, OTHERS_WITHIN, "publish", Priority(priority_key=4))
+
+
+async def compose(key: str, owed: Owed) -> Outcome:
+    """Make words of facts. Not a local activity: that would keep a page of the same moment waiting for the words."""
+    return await _activity(COMPOSE, key, owed.order, OTHERS_WITHIN, "compose", Priority(priority_key=4))
 
 
 async def lookup(key: str, owed: Owed) -> Outcome:
@@ -129,7 +147,10 @@ PERFORMERS: Mapping[Lane, Perform] = {
     "signal": signal,
     "process": start,
     "lookup": lookup,
+    "compose": compose,
     "message": tell,
+    "notice": notice,
+    "publish": publish,
     "execute": execute,
     "deliver": deliver,
 }

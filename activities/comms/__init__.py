@@ -1,4 +1,4 @@
-"""Quiet messages inside the house."""
+"""Words and who brings them: quiet messages inside the house, messages to customers, and the templates of both."""
 
 from typing import Protocol
 
@@ -6,6 +6,10 @@ from model.effects import Recipient, Tell
 
 TELL = "tell"
 """Activity: `Errand[Tell]` → `Outcome`."""
+COMPOSE = "compose"
+"""Activity: `Errand[Compose]` → `Outcome` with a text."""
+NOTICE = "notice"
+"""Activity: `Errand[Notice]` → `Outcome` with whom it did not reach."""
 
 
 class Messenger(Protocol):

@@ -2,7 +2,20 @@
 
 from collections.abc import Callable
 
-from model import campaign, closing, closing_messages, ladder, ladder_messages, messages, recovery, response, ticket
+from model import (
+    campaign,
+    closing,
+    closing_messages,
+    desk_messages,
+    forks,
+    ladder,
+    ladder_messages,
+    messages,
+    recovery,
+    response,
+    support_rules,
+    ticket,
+)
 from model.incident import Incident
 from model.matter import Act
 from model.messages import Message
@@ -19,6 +32,12 @@ DOORS: dict[str, tuple[type[Message], Callable[[Act[Incident]], Commit]]] = {
     "state_impact": (messages.StateImpact, ticket.state_impact),
     "observe": (messages.Observe, ticket.observe),
     "note": (messages.Note, ticket.note),
+    "fork": (desk_messages.Fork, forks.fork),
+    "rejoin": (desk_messages.Rejoin, forks.rejoin),
+    "relate": (desk_messages.Relate, support_rules.relate),
+    "inquire": (desk_messages.Inquire, support_rules.inquire),
+    "sentiment": (desk_messages.Sentiment, support_rules.sentiment),
+    "notify": (desk_messages.Notify, support_rules.notify),
     "propose": (ladder_messages.Propose, ladder.propose),
     "decide": (ladder_messages.Decide, ladder.decide),
     "stop": (ladder_messages.Stop, ladder.stop),

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from activities.comms.compose import render
 from model import absorption, course, detection, engagement, impact, recording, routing
 from model.catalog import Catalog
 from model.detection import IncidentChanged
-from model.effects import Forward, Lookup, Outcome, Page, PlanRequest, Signal, Start
+from model.effects import Compose, Forward, Lookup, Notice, Outcome, Page, PlanRequest, Publication, Signal, Start, Tell
 from model.incident import Incident
 from model.matter import Act
 from model.messages import Message, parse
@@ -34,7 +35,11 @@ class Simulation:
         self.incidents: dict[str, Incident] = {}
         self.ended: set[str] = set()
         self.pages: list[tuple[timedelta, str, str]] = []
+        self.tells: list[tuple[timedelta, Tell]] = []
+        self.notices: list[tuple[timedelta, Notice]] = []
+        self.posts: list[tuple[timedelta, Publication]] = []
         self.fails: Callable[[Page], bool] = lambda page: False
+        self.unreachable: dict[str, Outcome] = {}
         self.record_up = True
 
     @property
@@ -151,7 +156,25 @@ class Simulation:
             return Outcome(plan=plan)
         if isinstance(order, Lookup):
             return Outcome(deployments=[])
+        if isinstance(order, Compose):
+            return Outcome(text=render(order.facts))
+        if isinstance(order, Tell):
+            self.tells.append((order.at - self.start, order))
+        if isinstance(order, Publication):
+            self.posts.append((order.at - self.start, order))
+        if isinstance(order, Notice):
+            return self._notice(order)
         return self._signal(order) if isinstance(order, Signal) else Outcome()
+
+    def _notice(self, order: Notice) -> Outcome:
+        out = {customer: self.unreachable[customer] for customer in order.to if customer in self.unreachable}
+        left = [customer for customer, outcome in out.items() if outcome.again]
+        lost = [customer for customer in out if customer not in left]
+        reached = [customer for customer in order.to if customer not in out]
+        if reached:
+            self.notices.append((self.now - self.start, order.model_copy(update={"to": reached})))
+        reason = "; ".join(f"{customer}: {outcome.reason}" for customer, outcome in out.items())
+        return Outcome(ok=not left, reason=reason, left=left, lost=lost)
 
     def _signal(self, order: Signal) -> Outcome:
         if order.name == "incident_changed":
@@ -181,6 +204,14 @@ class Simulation:
     def paged(self, person: str) -> list[tuple[str, str]]:
         """When (as `2m`) and over which channel somebody was paged."""
         return [(f"{at.total_seconds() / 60:g}m", channel) for at, who, channel in self.pages if who == person]
+
+    def customers_read(self) -> list[tuple[str, str]]:
+        """When (as `2m`) customers got something, and what."""
+        return [(f"{at.total_seconds() / 60:g}m", order.text.external) for at, order in self.notices]
+
+    def told(self, person: str) -> list[str]:
+        """What somebody in the house was told quietly."""
+        return [order.text for _, order in self.tells if person in [r.person for r in order.recipients]]
 
     def said(self, what: str, incident: Incident | None = None) -> list[str]:
         """The texts of a kind of timeline line."""

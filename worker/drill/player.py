@@ -15,6 +15,7 @@ from activities.comms.outbox import OutboxMessenger
 from activities.customers.outbox import OutboxCarrier
 from activities.paging.outbox import OutboxPager
 from activities.record.sql import SqlRecorder
+from activities.statuspage.embedded import EmbeddedPage
 from activities.tickets.markdown import MarkdownTickets
 from link import catalog as live
 from link.guard import proven
@@ -32,6 +33,7 @@ from worker.compose import Connectors, make_worker
 from worker.drill.drivers import DRIVERS, Driver
 from worker.drill.settle import Settler
 from worker.drill.world import (
+    DrillCarrier,
     DrillDeployments,
     DrillMessenger,
     DrillPager,
@@ -124,14 +126,16 @@ class _Stage:
         weather = Weather(self.drill, self.story_now)
         pager = DrillPager(weather, OutboxPager(self.store))
         messenger = DrillMessenger(weather, OutboxMessenger(self.store))
+        carrier = DrillCarrier(weather, OutboxCarrier(self.store))
         deployments = self.drill.world.deployments
         return Connectors(
             pagers={"*": pager},
             messengers={"*": messenger},
             inside_pager=pager,
             inside_messenger=messenger,
-            carriers={"*": OutboxCarrier(self.store)},
-            inside_carrier=OutboxCarrier(self.store),
+            carriers={"*": carrier},
+            inside_carrier=carrier,
+            status_page=EmbeddedPage(self.folder / "status"),
             recorder=DrillRecorder(weather, SqlRecorder(self.store)),
             tickets=DrillTickets(weather, MarkdownTickets(self.store, self.folder)),
             deployments=None if deployments is None else DrillDeployments(weather, deployments),

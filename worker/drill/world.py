@@ -5,12 +5,14 @@ from datetime import datetime
 
 from activities import Failed
 from activities.comms import Messenger
+from activities.customers import Carrier
 from activities.paging import Pager
 from activities.record import Recorder
 from activities.telemetry import Deployments
 from activities.tickets import Ticketing
 from model.drill import Drill
-from model.effects import Deployment, Lookup, Page, Recipient, Tell
+from model.effects import Deliver, Deployment, Lookup, Page, Recipient, Tell
+from model.entries import Contact
 from model.recording import Record
 
 Clock = Callable[[], Awaitable[datetime]]
@@ -66,6 +68,20 @@ class DrillMessenger:
         await self._inner.tell(order, recipient, key)
 
 
+class DrillCarrier:
+    """Records what customers get."""
+
+    def __init__(self, weather: Weather, inner: Carrier) -> None:
+        """Record through `inner`."""
+        self._weather = weather
+        self._inner = inner
+
+    async def deliver(self, order: Deliver, contact: Contact, key: str) -> None:
+        """Take a text for a customer."""
+        await self._weather.must_hold("comms", contact.channel)
+        await self._inner.deliver(order, contact, key)
+
+
 class DrillRecorder:
     """The real record, down when the drill says so."""
 
@@ -108,9 +124,10 @@ class DrillDeployments:
         return [d for d in self._known if d.started <= order.until and (d.finished or order.until) >= order.since]
 
 
-_: tuple[type[Pager], type[Messenger], type[Recorder], type[Ticketing], type[Deployments]] = (
+_: tuple[type[Pager], type[Messenger], type[Carrier], type[Recorder], type[Ticketing], type[Deployments]] = (
     DrillPager,
     DrillMessenger,
+    DrillCarrier,
     DrillRecorder,
     DrillTickets,
     DrillDeployments,

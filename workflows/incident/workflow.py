@@ -16,11 +16,12 @@ from workflows.incident.coordinate import Coordinate
 from workflows.incident.engage import Engage
 from workflows.incident.inside import Inside
 from workflows.incident.mitigate import Mitigate
+from workflows.incident.support import Support
 from workflows.matter import MOVED, MatterProcess
 
 
 @workflow.defn(name="Incident")
-class Incident(Engage, Coordinate, Mitigate, Close, Inside, MatterProcess):
+class Incident(Engage, Coordinate, Mitigate, Support, Close, Inside, MatterProcess):
     """One incident, from the first alarm until all clear."""
 
     state: State

@@ -76,9 +76,7 @@ def _alone(address: str, change: Callable[[Connection], None]) -> None:
     try:
         _run(read_url(address), locked)
     except CommandError as error:
-        reason = (
-            f"the store cannot be migrated: {error}; is this an older AllClear than the one that wrote it?"
-        )
+        reason = f"the store cannot be migrated: {error}; is this an older AllClear than the one that wrote it?"
         raise StoreError(reason) from error
 
 

@@ -14,9 +14,7 @@ from store import Store
 from tests.store.samples import ID, NINE, fresh, opened
 
 SMS = Contact(channel="sms", address="+15550001")
-PAGE = Page(
-    incident=ID, person="ana", contact=SMS, team="checkout", level=1, severity=2, opened_at=NINE, at=NINE
-)
+PAGE = Page(incident=ID, person="ana", contact=SMS, team="checkout", level=1, severity=2, opened_at=NINE, at=NINE)
 ANA = Recipient(person="ana", contact=SMS)
 BEN = Recipient(person="ben", contact=Contact(channel="email", address="ben@example.test"))
 TELL = Tell(incident=ID, to=["checkout"], recipients=[ANA, BEN], text="It is over.", at=NINE)

@@ -53,6 +53,4 @@ async def test_a_store_in_trouble_is_a_reason_of_one_line_and_worth_another_try(
             await SqlRecorder(nothing_migrated).record(next_batch(it))
     assert caught.value.again
     assert "run `allclear migrate`" in caught.value.reason
-    assert str(tmp_path) not in caught.value.reason, (
-        "the reason is read by others than those who run the machine"
-    )
+    assert str(tmp_path) not in caught.value.reason, "the reason is read by others than those who run the machine"

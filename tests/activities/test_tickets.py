@@ -42,17 +42,13 @@ def rows(markdown: str) -> list[list[str]]:
 
 
 def engaged(team: str, **facts: object) -> Engagement:
-    return Engagement.model_validate(
-        {"team": team, "reason": "err", "called_at": NINE, "clock_from": NINE, **facts}
-    )
+    return Engagement.model_validate({"team": team, "reason": "err", "called_at": NINE, "clock_from": NINE, **facts})
 
 
 def paged(minutes: float, channel: str, *, failed: bool = False) -> Paged:
     at = later(minutes)
     failed_at = at if failed else None
-    return Paged(
-        at=at, team="checkout", channel=channel, contact=0, level=1, call=1, key="k", failed_at=failed_at
-    )
+    return Paged(at=at, team="checkout", channel=channel, contact=0, level=1, call=1, key="k", failed_at=failed_at)
 
 
 def test_the_facts_are_on_top() -> None:
@@ -138,9 +134,7 @@ def test_the_timeline_names_the_day_when_it_changes_and_who_only_claims_to_be_so
     it = incident()
     it.say("opened", "SEV3", now=NINE)
     it.say("joined_by_alarm", "payments", now=later(1.5), by="ana", claimed=True)
-    it.say(
-        "observed", "next morning", now=later(60 * 24), by="ana", link="https://ci.example.test/run/7?a=1&b=2"
-    )
+    it.say("observed", "next morning", now=later(60 * 24), by="ana", link="https://ci.example.test/run/7?a=1&b=2")
     assert rows(render(it, it.timeline))[-3:] == [
         ["2026-03-02 09:00:00", "allclear", "opened", "SEV3", ""],
         ["09:01:30", "ana (claimed)", "joined by alarm", "payments", ""],
@@ -199,9 +193,7 @@ def everywhere(text: str) -> Incident:
     it.engagements["checkout"] = engaged("checkout", reason=text, acknowledged_at=NINE, acknowledged_by=text)
     it.engagements[text] = engaged(text)
     it.people[text] = Responder(pages=[paged(0, text)])
-    it.statements.append(
-        Statement(at=NINE, team=text, by=text, impacted="yes", customers=text, text=text, link=text)
-    )
+    it.statements.append(Statement(at=NINE, team=text, by=text, impacted="yes", customers=text, text=text, link=text))
     it.say("observed", one_line(clean(text)), now=NINE, by=text, claimed=True, link=text)
     return it
 
@@ -259,9 +251,7 @@ async def test_a_ticket_of_nothing_recorded_is_a_reason(store: Store, tmp_path: 
     assert caught.value.again
 
 
-async def test_a_disk_that_does_not_take_it_is_a_reason_and_leaves_no_drafts(
-    store: Store, tmp_path: Path
-) -> None:
+async def test_a_disk_that_does_not_take_it_is_a_reason_and_leaves_no_drafts(store: Store, tmp_path: Path) -> None:
     folder = tmp_path / "tickets"
     (folder / f"{ID}.md").mkdir(parents=True)
     await put(store, incident())
@@ -278,9 +268,7 @@ async def test_a_store_in_trouble_is_a_reason(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../7F3A", f"{ID}/coe/checkout", f"{ID}/action/1", "campaign/endpoints"])
-async def test_only_incidents_have_tickets_and_none_leaves_its_folder(
-    store: Store, tmp_path: Path, name: str
-) -> None:
+async def test_only_incidents_have_tickets_and_none_leaves_its_folder(store: Store, tmp_path: Path, name: str) -> None:
     await store.record({"id": name}, [])
     await MarkdownTickets(store, tmp_path / "tickets").refresh(name)
     assert not list(tmp_path.rglob("*.md"))

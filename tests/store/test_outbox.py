@@ -7,9 +7,7 @@ from tests.store.samples import ID, later
 
 
 def item(key: str, minutes: float = 0, incident: str = ID) -> OutboxItem:
-    return OutboxItem(
-        key=key, incident_id=incident, lane="page", at=later(minutes), text="SEV2", to=["checkout"]
-    )
+    return OutboxItem(key=key, incident_id=incident, lane="page", at=later(minutes), text="SEV2", to=["checkout"])
 
 
 async def test_a_page_is_kept_before_the_record_knows_the_incident(store: Store) -> None:

@@ -9,6 +9,7 @@ from worker.files import catalog_of, load_drill
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("scenario", ["several-services"])
 async def test_without_a_cache_the_story_is_the_same(scenario, tmp_path):
     path = SCENARIOS / f"{scenario}.yaml"

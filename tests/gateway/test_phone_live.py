@@ -192,4 +192,6 @@ async def acknowledged_in_the_record(http: httpx.AsyncClient, incident: str) -> 
     if answer.status_code != 200:
         return None
     told: dict[str, Any] = answer.json()
-    return told if any(line["what"] == "acknowledged" for line in told["timeline"]) else None
+    # The facts and the lines are read one after the other: both must have it.
+    said = any(line["what"] == "acknowledged" for line in told["timeline"])
+    return told if said and told["engagements"]["search"]["acknowledged_by"] else None

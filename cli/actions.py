@@ -14,7 +14,7 @@ from cli import here
 from cli.say import OK, UNUSABLE, Cell, Stop, as_json, console, count, line, table
 from cli.talk import As, Json
 from link import attributes
-from model.catalog import Catalog
+from model.catalogue.catalog import Catalog
 from model.times import ago, iso
 from store import MatterSummary, Store, StoreError, open_store
 from store.connect import read_url, sqlite_file

@@ -10,11 +10,11 @@ import typer
 from cli import fields, find, here
 from cli.say import FAILED, OK, UNUSABLE, Cell, Stop, as_json, console, count, line, table
 from cli.talk import ID, As, Json, show
-from model import after_messages as said
-from model.coe_check import check
-from model.coe_draft import draft
-from model.coe_parser import parse
+from model.coe.check import check
+from model.coe.draft import draft
+from model.coe.parser import parse
 from model.messages import Answer, Message
+from model.reflect import after_messages as said
 from model.text import Refused
 from store import open_store
 from worker.pages import coe_page

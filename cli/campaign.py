@@ -14,9 +14,9 @@ from cli import fields, find, here, talk
 from cli.say import OK, Cell, Stop, as_json, console, line, table
 from cli.talk import As, Json
 from link import attributes
-from model.campaign import Campaign, id_of, percent
-from model.campaign_messages import Finish, Measure, StartRung
-from model.campaign_page import campaign_details
+from model.learn.campaign import Campaign, id_of, percent
+from model.learn.campaign_messages import Finish, Measure, StartRung
+from model.learn.campaign_page import campaign_details
 from model.messages import Message
 from model.times import iso
 

@@ -16,7 +16,7 @@ from cli import here
 from cli.explain import Story, Wake, explain
 from cli.say import FAILED, UNUSABLE, Cell, Stop, as_json, console, count, failed, line, table
 from cli.talk import Json
-from model.catalog import GLOBAL, Catalog, Finding, check
+from model.catalogue.catalog import GLOBAL, Catalog, Finding, check
 from model.policy import did_you_mean
 from model.text import Refused
 from model.times import ago, iso, parse_moment

@@ -12,11 +12,11 @@ from cli.say import UNUSABLE, Stop, as_json, console, count, line, table
 from cli.talk import As, Json, show
 from link.starting import open_detection, signal_detection
 from model import messages
-from model.catalog import GLOBAL, UNMAPPED, Catalog
+from model.catalogue.catalog import GLOBAL, UNMAPPED, Catalog
+from model.catalogue.plan import facts_for
+from model.detect.partition import Detection
 from model.incident import alarm_key
 from model.messages import Answer, Message
-from model.partition import Detection
-from model.plan import facts_for
 from model.policy import did_you_mean
 
 LOOK_FOR = 3.0

@@ -13,7 +13,7 @@ from temporalio.service import RPCError
 
 from activities import Failed
 from link import attributes
-from model.catalog import check
+from model.catalogue.catalog import check
 from model.text import Refused, one_line
 from store import StoreError
 from store.migrate import head_is_current

@@ -17,7 +17,7 @@ from cli import outcome
 from cli.hush import hushed
 from cli.say import FAILED, OK, UNUSABLE, Stop, as_json, console, line
 from cli.timeline import Timeline
-from model.catalog import Catalog, CatalogError
+from model.catalogue.catalog import Catalog, CatalogError
 from model.drill import Drill
 from model.text import Refused
 from store import StoreError

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from model import course, phases
-from model.catalog import Catalog
+from model.catalogue.catalog import Catalog
+from model.catalogue.plan import AlarmFacts, Plan, facts_for, plan_for
 from model.effects import Outcome, PlanRequest, Tell
 from model.incident import AlarmFact, Incident
 from model.matter import unique
-from model.plan import AlarmFacts, Plan, facts_for, plan_for
 
 LONGEST: Final = timedelta(days=30)
 """How far the rules are run ahead: a holiday's length."""

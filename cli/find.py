@@ -10,9 +10,9 @@ from temporalio.service import RPCError
 
 from cli.say import NO_WORKER, UNUSABLE, Stop
 from link.starting import DETECTION
+from model.detect.partition import Known
+from model.detect.routing import LETTERS
 from model.incident import Incident, Phase
-from model.partition import Known
-from model.routing import LETTERS
 
 ANSWER_WITHIN = timedelta(seconds=5)
 """How long a process may take to answer a question about itself."""

@@ -12,7 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from cli.say import NO_WORKER, UNUSABLE, Stop
 from link.guard import proven
 from link.send import send_update
-from model.catalog import Catalog, CatalogError
+from model.catalogue.catalog import Catalog, CatalogError
 from model.messages import Answer
 from model.text import Refused
 from worker.files import load_catalog

@@ -17,8 +17,8 @@ from rich.text import Text
 from gateway.app import make_app
 from gateway.server import serve
 from link import catalog as live
-from model.catalog import GLOBAL, Catalog
-from model.oncall import levels_at
+from model.catalogue.catalog import GLOBAL, Catalog
+from model.catalogue.oncall import levels_at
 from model.text import Refused
 from store import Store, StoreError, open_store
 from store.migrate import upgrade

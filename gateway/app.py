@@ -14,7 +14,7 @@ from gateway.intake import intake_routes
 from gateway.openapi import Documented
 from gateway.phone import Phone, phone_routes
 from gateway.problems import tell_problems
-from model.catalog import Catalog
+from model.catalogue.catalog import Catalog
 from store import Store
 
 

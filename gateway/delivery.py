@@ -9,10 +9,10 @@ from temporalio.service import RPCError
 
 from link.send import Unreachable
 from link.starting import signal_detection
-from model.catalog import UNMAPPED, Catalog
+from model.catalogue.catalog import UNMAPPED, Catalog
+from model.catalogue.plan import facts_for
 from model.incident import alarm_key
 from model.messages import Alarm, Report
-from model.plan import facts_for
 
 AT_ONCE = 20
 """Messages of one body that are under way at the same time."""

@@ -1,6 +1,6 @@
 """The worker's live catalogue and policy. Workflow code looks at them only in validators, which are not replayed."""
 
-from model.catalog import Catalog
+from model.catalogue.catalog import Catalog
 from model.policy import Policy
 
 _live: list[tuple[Catalog, Policy]] = []

@@ -19,8 +19,8 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from link import attributes
+from model.detect.partition import Detection
 from model.effects import Errand, Forward, Outcome, Start
-from model.partition import Detection
 
 START = "start_process"
 """Local activity: `Errand[Start]` → `Outcome`."""

@@ -4,11 +4,13 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, Field
 
-from model import engagement, impact, moves, phases, support
-from model.desk import Desk
+from model import impact, phases
+from model.catalogue.plan import Plan
+from model.coordinate import support
+from model.coordinate.desk import Desk
+from model.engage import engagement, moves
 from model.incident import CALL_LEADERS, AlarmFact, Engagement, Incident, Phase, ReportFact, Responder, Statement
 from model.matter import unique
-from model.plan import Plan
 from model.times import Moment
 
 HANDOVER_WITHIN = timedelta(seconds=10)

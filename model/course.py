@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
-from model import absorption, closing, drafts, engagement, escalation, ladder, phases, statements, support, ticket
+from model import absorption, phases
+from model.close import closing
+from model.coordinate import drafts, statements, support, ticket
 from model.effects import (
     Compose,
     Execute,
@@ -16,7 +18,9 @@ from model.effects import (
     failed,
     next_retry,
 )
+from model.engage import engagement, escalation
 from model.incident import Incident, Phase, Sent
+from model.mitigate import ladder
 
 
 def advance(incident: Incident, now: datetime) -> datetime | None:

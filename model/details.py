@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from model.checklist import ITEMS
-from model.engagement import members
+from model.close.checklist import ITEMS
+from model.detect.partition import Detection
+from model.engage.engagement import members
 from model.incident import CALL_LEADERS, Engagement, Incident, Phase
 from model.matter import unique
-from model.partition import Detection
-from model.proposals import Proposal
+from model.mitigate.proposals import Proposal
 from model.text import escape
 from model.times import ago
 

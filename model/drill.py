@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PrivateAttr, model_validator
 
-from model.checklist import ITEMS
+from model.close.checklist import ITEMS
 from model.effects import Deployment
 from model.incident import Incident, Paged, Responder
 from model.matter import Entry

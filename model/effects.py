@@ -5,9 +5,9 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
-from model.plan import Contact, Plan
+from model.catalogue.plan import Contact, Plan
+from model.coordinate.wording import ExternalFacts, ExternalText, InternalFacts
 from model.policy import Policy
-from model.wording import ExternalFacts, ExternalText, InternalFacts
 
 
 class Page(BaseModel):

@@ -4,14 +4,15 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from model import engagement, moves, phases
+from model import phases
+from model.catalogue.plan import Plan
 from model.effects import PlanRequest
+from model.engage import engagement, moves
 from model.incident import (
     AlarmFact,
     Incident,
     ReportFact,
 )
-from model.plan import Plan
 
 REPORTS_KEPT = 100
 """Customer reports an incident carries as evidence."""

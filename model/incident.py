@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from model.checklist import Checked, Suggestion
-from model.desk import Desk
-from model.items import Item
+from model.close.checklist import Checked, Suggestion
+from model.close.items import Item
+from model.coordinate.desk import Desk
 from model.matter import SYSTEM, Matter, unique
-from model.proposals import Proposal
+from model.mitigate.proposals import Proposal
 from model.times import Moment
 
 CALL_LEADERS = "call-leaders"

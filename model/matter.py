@@ -9,9 +9,9 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from model.catalogue.plan import Plan, PlannedPerson
 from model.effects import Order, Owed, Recipient, Tell
 from model.messages import Answer, Message
-from model.plan import Plan, PlannedPerson
 from model.policy import Policy
 from model.text import Refused, cut
 

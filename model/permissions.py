@@ -1,9 +1,9 @@
 """Who may do what: one table (design §5)."""
 
-from model.engagement import members, teams_of
+from model.catalogue.plan import PlannedPerson
+from model.engage.engagement import members, teams_of
 from model.incident import CALL_LEADERS, Incident
 from model.matter import Act, unique
-from model.plan import PlannedPerson
 from model.text import Refused
 
 TEAM = "that team"

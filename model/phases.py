@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from model import engagement, moves
+from model.close.items import all_settled
 from model.effects import Lookup, PlanRequest
+from model.engage import engagement, moves
 from model.incident import (
     BEFORE_CLOSE,
     Incident,
     Phase,
 )
-from model.items import all_settled
 from model.matter import unique
 from model.times import ago
 

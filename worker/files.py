@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from model.catalog import Catalog
+from model.catalogue.catalog import Catalog
 from model.drill import Drill
 from model.text import Refused
 
@@ -36,7 +36,7 @@ def load_catalog(path: Path) -> Catalog:
     """Return the catalogue in a file.
 
     Raises:
-        model.catalog.CatalogError: It has errors; all of them are in it.
+        model.catalogue.catalog.CatalogError: It has errors; all of them are in it.
         Refused: The file cannot be read.
     """
     return Catalog.load(read_yaml(path) or {})

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from activities.documents.coe import coe_html
-from model.coe_file import CoeFile, Finding
+from model.coe.file import CoeFile, Finding
 
 
 def coe_page(file: CoeFile, findings: Sequence[Finding]) -> str:

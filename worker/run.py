@@ -36,7 +36,7 @@ from link import catalog as live
 from link.client import connect
 from link.signing import page_link
 from link.starting import open_detection
-from model.catalog import UNMAPPED, Catalog, CatalogError
+from model.catalogue.catalog import UNMAPPED, Catalog, CatalogError
 from model.text import Refused
 from store import Store, open_store
 from store.migrate import upgrade

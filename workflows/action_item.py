@@ -6,11 +6,11 @@ from typing import Any
 from temporalio import workflow
 
 from link import catalog as live
-from model import action_course, after_messages
-from model import action_item as rules
-from model.action_item import ActionItem as State
-from model.action_item import Replaced
 from model.effects import Outcome
+from model.reflect import action_course, after_messages
+from model.reflect import action_item as rules
+from model.reflect.action_item import ActionItem as State
+from model.reflect.action_item import Replaced
 from model.text import Refused
 from workflows.after import AfterProcess
 from workflows.door import door

@@ -6,8 +6,8 @@ from typing import Any, Final
 from temporalio.common import SearchAttributeUpdate
 
 from link import attributes
-from model.after import After
-from model.after_details import details
+from model.reflect.after import After
+from model.reflect.after_details import details
 from workflows.matter import MatterProcess
 
 DIALOG: Final = timedelta(days=1)

@@ -7,12 +7,12 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeUpdate
 
 from link import attributes
-from model import after
-from model import campaign as rules
-from model.campaign import Campaign as State
-from model.campaign_messages import Finish, Measure, StartRung
-from model.campaign_page import campaign_details
 from model.effects import Outcome
+from model.learn import campaign as rules
+from model.learn.campaign import Campaign as State
+from model.learn.campaign_messages import Finish, Measure, StartRung
+from model.learn.campaign_page import campaign_details
+from model.reflect import after
 from workflows.after import DIALOG
 from workflows.door import door
 from workflows.matter import MOVED, MatterProcess

@@ -4,10 +4,10 @@ from datetime import datetime
 
 from temporalio import workflow
 
-from model import after_messages
-from model import coe as rules
-from model.coe import Coe as State
 from model.effects import Outcome
+from model.reflect import after_messages
+from model.reflect import coe as rules
+from model.reflect.coe import Coe as State
 from workflows.after import AfterProcess
 from workflows.door import door
 from workflows.matter import MOVED

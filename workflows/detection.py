@@ -10,14 +10,14 @@ from temporalio.exceptions import FailureError
 from activities.catalogue import RESOLVE, Question
 from link import catalog as live
 from link import clock
-from model import detection as rules
-from model import partition, routing
 from model.details import detection_details
-from model.detection import IncidentChanged
+from model.detect import detection as rules
+from model.detect import partition, routing
+from model.detect.detection import IncidentChanged
+from model.detect.partition import Detection as State
+from model.detect.partition import Resolution
 from model.effects import Outcome, backoff
 from model.messages import Alarm, Answer, Declare, Report, Silence
-from model.partition import Detection as State
-from model.partition import Resolution
 from model.text import Refused
 from workflows import errands
 from workflows.lanes import Lanes

@@ -12,15 +12,15 @@ from temporalio.exceptions import ApplicationError, FailureError
 from activities.documents import OPS_PLAN, OPS_REVIEW
 from link import attributes, clock
 from link.starting import START
-from model import after
-from model import ops_review as rules
-from model.closing_messages import AddAction
+from model.catalogue.plan import Plan
+from model.close.closing_messages import AddAction
+from model.close.items import ItemChanged
 from model.effects import Errand, Outcome, Start
-from model.items import ItemChanged
-from model.ops_review import Gathered, Week
-from model.ops_review import OpsReview as State
-from model.ops_review_page import review_details
-from model.plan import Plan
+from model.learn import ops_review as rules
+from model.learn.ops_review import Gathered, Week
+from model.learn.ops_review import OpsReview as State
+from model.learn.ops_review_page import review_details
+from model.reflect import after
 from workflows import errands
 from workflows.door import door
 from workflows.matter import MOVED, MatterProcess

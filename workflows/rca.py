@@ -5,11 +5,11 @@ from typing import Any
 
 from temporalio import workflow
 
-from model import after_messages
-from model import rca as rules
 from model.effects import Outcome
-from model.rca import AuthorNamed
-from model.rca import Rca as State
+from model.reflect import after_messages
+from model.reflect import rca as rules
+from model.reflect.rca import AuthorNamed
+from model.reflect.rca import Rca as State
 from workflows.after import AfterProcess
 from workflows.door import door
 from workflows.matter import MOVED

@@ -4,10 +4,10 @@ from temporalio import activity
 
 from activities.catalogue import PLAN, RESOLVE, Question
 from link import catalog as live
-from model.catalog import Catalog
+from model.catalogue.catalog import Catalog
+from model.catalogue.plan import facts_for, plan_for
+from model.detect.partition import Resolution, Resolved
 from model.effects import Errand, Outcome, PlanRequest
-from model.partition import Resolution, Resolved
-from model.plan import facts_for, plan_for
 
 
 class LiveCatalogue:

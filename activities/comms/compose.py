@@ -12,9 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from temporalio import activity
 
 from activities.comms import COMPOSE
+from model.coordinate.wording import UNNAMED, ExternalFacts, InternalFacts, clock, listed
 from model.effects import Compose, Errand, Outcome
 from model.text import clean
-from model.wording import UNNAMED, ExternalFacts, InternalFacts, clock, listed
 
 
 class Composing:

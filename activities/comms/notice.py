@@ -10,7 +10,7 @@ from activities import Failed
 from activities.comms import NOTICE
 from activities.customers import Carrier
 from link import catalog as live
-from model.catalog import Catalog
+from model.catalogue.catalog import Catalog
 from model.effects import Deliver, Errand, Notice, Outcome
 from model.text import one_line
 

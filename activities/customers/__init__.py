@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
+from model.catalogue.entries import Contact
 from model.effects import Deliver
-from model.entries import Contact
 
 DELIVER = "deliver"
 """Activity: `Errand[Deliver]` → `Outcome`."""

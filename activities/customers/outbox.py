@@ -2,8 +2,8 @@
 
 from activities.customers import Carrier
 from activities.paging.outbox import Announce, keep
+from model.catalogue.entries import Contact
 from model.effects import Deliver
-from model.entries import Contact
 from store import OutboxItem, Store
 
 

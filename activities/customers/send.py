@@ -9,8 +9,8 @@ from activities import Failed
 from activities.customers import DELIVER, Carrier
 from activities.outcomes import attempt
 from link import catalog as live
+from model.catalogue.entries import Contact
 from model.effects import Deliver, Errand, Outcome
-from model.entries import Contact
 
 WITHIN = timedelta(seconds=25)
 """How long all contacts of one customer may take together."""

@@ -2,8 +2,8 @@
 
 from activities.customers import Carrier
 from activities.smtp import Letter, Mailer
+from model.catalogue.entries import Contact
 from model.effects import Deliver
-from model.entries import Contact
 
 
 class SmtpCarrier(Carrier):

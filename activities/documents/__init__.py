@@ -5,8 +5,8 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
+from model.learn.ops_review import Gathered, Week
 from model.matter import Entry
-from model.ops_review import Gathered, Week
 
 OPS_REVIEW = "ops_review"
 """Activity: `Week` → `Gathered`."""

@@ -23,9 +23,9 @@ from activities.documents import Documents, Published
 from activities.documents.svg import TEMPLATES, legal, plain
 from activities.documents.timeline import timeline_svg
 from activities.documents.tree import laid_out, tree_svg
-from model.coe_check import check
-from model.coe_file import END_OF_DAY, QUESTIONS, Answer, Asked, CoeFile, Finding
-from model.coe_parser import parse
+from model.coe.check import check
+from model.coe.file import END_OF_DAY, QUESTIONS, Answer, Asked, CoeFile, Finding
+from model.coe.parser import parse
 from model.matter import Entry
 
 WIDE: Final = 720

@@ -14,8 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from activities import Failed
 from activities.documents import Reviews
 from link import catalog as live
-from model.campaign import Campaign, percent
-from model.ops_review import Gathered, Week
+from model.learn.campaign import Campaign, percent
+from model.learn.ops_review import Gathered, Week
 from model.text import clean, escape
 from model.times import ago
 from store import LightCloses, MatterSummary, Store, StoreError, Summary

@@ -8,8 +8,8 @@ from activities import Failed
 from activities.documents import OPS_PLAN, OPS_REVIEW, Reviews
 from activities.outcomes import attempt
 from link import catalog as live
-from model.ops_review import Gathered, Week
-from model.plan import Plan, plan_for
+from model.catalogue.plan import Plan, plan_for
+from model.learn.ops_review import Gathered, Week
 
 WITHIN = timedelta(seconds=90)
 """How long gathering may take: a year's record asked once a week."""

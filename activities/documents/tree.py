@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from activities.documents.svg import FONT_SIZE, TEMPLATES, legal, plain, width, wrap
-from model.coe_file import CoeFile, Why
+from model.coe.file import CoeFile, Why
 
 LINE: Final = 18.0
 PAD: Final = 10.0

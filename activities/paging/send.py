@@ -9,7 +9,7 @@ from activities import Failed
 from activities.outcomes import attempt
 from activities.paging import PAGE, Pager
 from model.effects import Errand, Outcome, Page
-from model.pagetext import page_text
+from model.engage.pagetext import page_text
 
 WITHIN = timedelta(seconds=8)
 """How long one provider may take before the next channel is used."""

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from activities.documents.coe import CoePages, coe_html, timeline_svg, tree_svg
 from activities.documents.svg import plain, width, wrap
 from activities.documents.tree import PAD, SIDE, Box, connectors, laid_out
-from model.coe_check import check
-from model.coe_file import CoeFile, Lesson, Why
-from model.coe_parser import parse
+from model.coe.check import check
+from model.coe.file import CoeFile, Lesson, Why
+from model.coe.parser import parse
 from model.matter import Entry
 from tests.model.coe_samples import GOOD, files, read
 from tests.store.samples import later

@@ -6,7 +6,15 @@ from typing import get_args
 import pytest
 
 from activities.comms.compose import render
-from model.wording import ExternalFacts, ExternalKind, ExternalText, InternalFacts, InternalKind, Names, reviewed
+from model.coordinate.wording import (
+    ExternalFacts,
+    ExternalKind,
+    ExternalText,
+    InternalFacts,
+    InternalKind,
+    Names,
+    reviewed,
+)
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 

@@ -9,8 +9,8 @@ from activities import Failed
 from activities.customers.outbox import OutboxCarrier
 from activities.customers.send import Delivering
 from link import catalog as live
+from model.catalogue.entries import Contact
 from model.effects import Deliver, Errand
-from model.entries import Contact
 from store import Store
 from tests.model.simulation import CATALOG
 from tests.store.samples import ID, NINE, fresh

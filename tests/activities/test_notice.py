@@ -9,10 +9,10 @@ from activities import Failed
 from activities.comms.notice import Noticing
 from activities.customers.outbox import OutboxCarrier
 from link import catalog as live
+from model.catalogue.entries import Contact
+from model.coordinate.wording import Names, reviewed
 from model.effects import Deliver, Errand, Notice
-from model.entries import Contact
 from model.policy import Policy
-from model.wording import Names, reviewed
 from store import Store
 from tests.store.samples import ID, NINE, fresh
 from worker.files import EXAMPLE_CATALOG, load_catalog

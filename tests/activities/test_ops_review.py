@@ -11,8 +11,8 @@ from markdown_it import MarkdownIt
 from activities.documents.ops_review import FiledReviews
 from activities.documents.review import Reviewing
 from link import catalog as live
-from model.campaign import Campaign, Reading
-from model.ops_review import Gathered, Week
+from model.learn.campaign import Campaign, Reading
+from model.learn.ops_review import Gathered, Week
 from store import Store
 from tests.store.samples import ID, NINE, fresh, incident, opened, put, with_alarm
 from worker.files import EXAMPLE_CATALOG, load_catalog

@@ -8,8 +8,8 @@ import pytest
 from activities import Failed
 from activities.comms.outbox import OutboxMessenger
 from activities.paging.outbox import OutboxPager
+from model.catalogue.plan import Contact
 from model.effects import Page, Recipient, Tell
-from model.plan import Contact
 from store import Store
 from tests.store.samples import ID, NINE, fresh, opened
 

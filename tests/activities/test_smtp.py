@@ -25,8 +25,8 @@ from activities import Failed
 from activities.comms.smtp import SmtpMessenger
 from activities.paging.smtp import SmtpPager
 from activities.smtp import SUBJECT_LONGEST, Mailer
+from model.catalogue.plan import Contact
 from model.effects import Page, Recipient, Tell
-from model.plan import Contact
 from model.text import Refused
 
 ID = "INC-20260302-7F3A"

@@ -10,8 +10,8 @@ import pytest
 from activities import Failed
 from activities.statuspage.embedded import EmbeddedPage
 from activities.statuspage.publish import Publishing
+from model.coordinate.wording import Names, reviewed
 from model.effects import Errand, Publication
-from model.wording import Names, reviewed
 from tests.store.samples import ID, NINE
 
 ATOM = "{http://www.w3.org/2005/Atom}"

@@ -19,7 +19,7 @@ from link import attributes
 from link import catalog as live
 from link.converter import DATA_CONVERTER
 from link.guard import Prover
-from model.catalog import Catalog
+from model.catalogue.catalog import Catalog
 from model.effects import Page, Recipient, Tell
 from store import Store, open_store
 from store.migrate import upgrade

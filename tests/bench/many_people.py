@@ -9,10 +9,10 @@ from temporalio.client import WorkflowHandle
 
 from link import catalog as live
 from link.starting import Starter, open_detection, signal_detection
-from model.catalog import Catalog
+from model.catalogue.catalog import Catalog
+from model.catalogue.plan import plan_for
 from model.effects import Errand, Start
 from model.incident import Incident
-from model.plan import plan_for
 from tests.bench.bare import QUEUE, Call
 from tests.bench.house import PARTITION, REGION, House, alarm, at_rest, house, organisation, service
 from tests.bench.scale import Scale

@@ -28,9 +28,9 @@ from link import catalog as live
 from link.client import connect
 from link.guard import Guard
 from link.starting import Starter
-from model.campaign import Campaign, id_of
+from model.catalogue.plan import plan_for
 from model.effects import Errand, Start
-from model.plan import plan_for
+from model.learn.campaign import Campaign, id_of
 from model.text import Refused
 from store.migrate import upgrade
 from tests.cli.typing import PATIENCE, Typed

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from model.catalog import Catalog
+from model.catalogue.catalog import Catalog
 from model.drill import Drill, DrillResult, EngagementRow, IncidentRow
 from worker.drill.player import play
 from worker.files import EXAMPLE_CATALOG, catalog_of, load_catalog, load_drill

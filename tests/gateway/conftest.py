@@ -11,7 +11,7 @@ from link import attributes
 from link.client import connect
 from link.converter import DATA_CONVERTER
 from link.guard import Prover
-from model.catalog import Catalog
+from model.catalogue.catalog import Catalog
 from store import Store, open_store
 from store.migrate import upgrade
 from tests.gateway.house import SECRET, House, new_name, nowhere

@@ -18,9 +18,9 @@ from temporalio.service import RPCError
 
 from gateway.app import make_app
 from link.client import connect
-from model.catalog import Catalog
+from model.catalogue.catalog import Catalog
+from model.catalogue.plan import plan_for
 from model.incident import AlarmFact, Incident
-from model.plan import plan_for
 from store import Store
 
 SECRET = "a secret of the tests"

@@ -17,7 +17,7 @@ from activities.tickets.markdown import MarkdownTickets
 from link import catalog as live
 from link.signing import page_link, sign
 from link.starting import QUEUE
-from model.catalog import Catalog
+from model.catalogue.catalog import Catalog
 from model.incident import Incident
 from model.matter import Entry
 from store import open_store

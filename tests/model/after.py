@@ -4,12 +4,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from model import action_course, action_item, after_messages, coe, rca, recording
-from model.after import After
+from model import recording
+from model.catalogue.plan import Plan, plan_for
 from model.effects import Deliver, Outcome, PlanRequest, Signal, Tell
 from model.matter import Act
 from model.messages import Message, parse
-from model.plan import Plan, plan_for
+from model.reflect import action_course, action_item, after_messages, coe, rca
+from model.reflect.after import After
 from model.text import Refused
 from tests.model.simulation import CATALOG, START
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from model.coe_file import END_OF_DAY, QUESTIONS, Action, Answer, CoeFile, Dependency, Finding, Lesson, Why
-from model.coe_parser import parse
+from model.coe.file import END_OF_DAY, QUESTIONS, Action, Answer, CoeFile, Dependency, Finding, Lesson, Why
+from model.coe.parser import parse
 
 GOOD = """\
 ---

@@ -2,24 +2,16 @@
 
 from collections.abc import Callable
 
-from model import (
-    campaign,
-    closing,
-    closing_messages,
-    desk_messages,
-    forks,
-    ladder,
-    ladder_messages,
-    messages,
-    recovery,
-    response,
-    support_rules,
-    ticket,
-)
+from model import messages
+from model.close import closing, closing_messages
+from model.coordinate import desk_messages, forks, support_rules, ticket
+from model.engage import response
+from model.engage.response import Commit
 from model.incident import Incident
+from model.learn import campaign
 from model.matter import Act
 from model.messages import Message
-from model.response import Commit
+from model.mitigate import ladder, ladder_messages, recovery
 
 DOORS: dict[str, tuple[type[Message], Callable[[Act[Incident]], Commit]]] = {
     "engage": (messages.Engage, response.engage),

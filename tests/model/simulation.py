@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from activities.comms.compose import render
-from model import absorption, course, detection, engagement, impact, recording, routing
-from model.catalog import Catalog
-from model.detection import IncidentChanged
+from model import absorption, course, impact, recording
+from model.catalogue.catalog import Catalog
+from model.catalogue.plan import facts_for, plan_for
+from model.detect import detection, routing
+from model.detect.detection import IncidentChanged
+from model.detect.partition import Detection, Resolved
 from model.effects import Compose, Forward, Lookup, Notice, Outcome, Page, PlanRequest, Publication, Signal, Start, Tell
+from model.engage import engagement
 from model.incident import Incident
 from model.matter import Act
 from model.messages import Message, parse
-from model.partition import Detection, Resolved
-from model.plan import facts_for, plan_for
 from model.policy import Policy
 from model.text import Refused
 from tests.model.doors import DOORS

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.action_item import ActionItem, Replaced, customers_told, replaced
-from model.after_details import details, needs
 from model.policy import Policy
+from model.reflect.action_item import ActionItem, Replaced, customers_told, replaced
+from model.reflect.after_details import details, needs
 from model.text import Refused
 from model.times import iso
 from tests.model.after import INCIDENT, Life, days, hours, plan

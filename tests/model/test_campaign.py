@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model import after, recording
-from model.campaign import STALL_AFTER, VALUES_KEPT, Campaign, advance, finish, measured, percent, start_rung
-from model.campaign import start_campaign as start_campaign_rule
-from model.campaign_messages import Finish, Measure, StartRung
-from model.campaign_page import ROWS, campaign_details, chart
-from model.closing_messages import StartCampaign
+from model import recording
+from model.catalogue.plan import plan_for
+from model.close.closing_messages import StartCampaign
 from model.effects import Outcome, PlanRequest, Start, Tell
+from model.learn.campaign import STALL_AFTER, VALUES_KEPT, Campaign, advance, finish, measured, percent, start_rung
+from model.learn.campaign import start_campaign as start_campaign_rule
+from model.learn.campaign_messages import Finish, Measure, StartRung
+from model.learn.campaign_page import ROWS, campaign_details, chart
 from model.matter import Act
 from model.messages import parse
-from model.plan import plan_for
+from model.reflect import after
 from model.text import Refused
 from tests.model.simulation import Simulation
 from worker.files import load_catalog

@@ -8,8 +8,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.catalog import Catalog, CatalogError, Contact, check
-from model.oncall import levels_at
+from model.catalogue.catalog import Catalog, CatalogError, Contact, check
+from model.catalogue.oncall import levels_at
 
 EXAMPLE = Path(__file__).parents[2] / "scenarios" / "catalog.yaml"
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)

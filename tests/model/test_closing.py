@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from model.checklist import ITEMS
+from model.close.checklist import ITEMS
 from model.text import Refused
 from tests.model.simulation import Simulation
 

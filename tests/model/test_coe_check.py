@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from model import coe_check, coe_parser
-from model.coe_check import check
-from model.coe_file import Finding
-from model.coe_parser import parse
+from model.coe import check as coe_check
+from model.coe import parser as coe_parser
+from model.coe.check import check
+from model.coe.file import Finding
+from model.coe.parser import parse
 from tests.model.coe_samples import GOOD, changed, codes
 
 ROOT = Path(__file__).parents[2]
@@ -160,8 +161,8 @@ def test_the_examples_follow_what_they_teach(example: Path) -> None:
 
 def test_every_code_is_explained() -> None:
     told = set()
-    for name in ("coe_check", "coe_parser", "coe_lines", "coe_rows", "coe_actions"):
-        source = (ROOT / "model" / f"{name}.py").read_text(encoding="utf-8")
+    for name in ("check", "parser", "lines", "rows", "actions"):
+        source = (ROOT / "model" / "coe" / f"{name}.py").read_text(encoding="utf-8")
         told |= set(re.findall(r'notes\.(?:error|advise|once)\(\s*"([a-z-]+)"', source))
     guide = (ROOT / "docs" / "coe.md").read_text(encoding="utf-8")
     assert told

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.coe_check import check
-from model.coe_draft import draft, milestones
-from model.coe_parser import parse
+from model.coe.check import check
+from model.coe.draft import draft, milestones
+from model.coe.parser import parse
 from model.incident import AlarmFact, Improvement, Incident, Paged, ReportFact, Responder, Statement
 from model.matter import Entry
 from tests.model.coe_samples import codes

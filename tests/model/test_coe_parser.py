@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.coe_check import check
-from model.coe_file import SIZE_LIMIT, CoeFile, accepted_actions, why_reasons, written
-from model.coe_parser import parse
+from model.coe.check import check
+from model.coe.file import SIZE_LIMIT, CoeFile, accepted_actions, why_reasons, written
+from model.coe.parser import parse
 from model.times import iso
 from tests.model.coe_samples import GOOD, changed, codes, files, read, without_lines
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.after_details import details
-from model.coe import Coe, review_due
+from model.reflect.after_details import details
+from model.reflect.coe import Coe, review_due
 from model.text import Refused
 from tests.model.after import INCIDENT, Life, days, plan
 from tests.model.simulation import START

@@ -5,9 +5,10 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model import detection, messages
+from model import messages
+from model.detect import detection
+from model.detect.partition import Known
 from model.effects import Outcome, Start
-from model.partition import Known
 from tests.model.simulation import Simulation
 
 

@@ -78,9 +78,9 @@ def test_where_a_call_leader_is_engaged_the_last_resort_is_theirs():
 
 
 def test_a_typed_name_is_not_enough_for_a_last_resort():
-    from model.ladder import decide
-    from model.ladder_messages import Decide
     from model.matter import Act
+    from model.mitigate.ladder import decide
+    from model.mitigate.ladder_messages import Decide
 
     day = mitigating()
     day.say("propose", by="ana", **CONFIG)
@@ -144,7 +144,7 @@ def test_one_no_from_a_customer_goes_back_and_a_later_yes_verifies():
 
 def test_deployments_around_the_start_become_proposals_and_one_word_takes_one_up():
     day = mitigating()
-    from model.ticket import deployments_known
+    from model.coordinate.ticket import deployments_known
 
     started = [day.start, day.start, day.start, day.start]
     found = [Deployment(service=f"svc{n}", version="1", started=at) for n, at in enumerate(started)]

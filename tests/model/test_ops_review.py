@@ -6,13 +6,11 @@ from typing import Any
 
 import pytest
 
-from model import after
-from model.closing_messages import AddAction
+from model.catalogue.plan import Plan, plan_for
+from model.close.closing_messages import AddAction
+from model.close.items import Item, ItemChanged
 from model.effects import Outcome, Start, Tell
-from model.items import Item, ItemChanged
-from model.matter import Act
-from model.messages import parse
-from model.ops_review import (
+from model.learn.ops_review import (
     LIVES,
     WEEK,
     Gathered,
@@ -24,8 +22,10 @@ from model.ops_review import (
     new,
     wanted,
 )
-from model.ops_review_page import review_details
-from model.plan import Plan, plan_for
+from model.learn.ops_review_page import review_details
+from model.matter import Act
+from model.messages import parse
+from model.reflect import after
 from model.text import Refused
 from worker.files import load_catalog
 

@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.catalog import Catalog
-from model.plan import Contact, Plan, PlannedService, PlannedTeam, facts_for, plan_for
+from model.catalogue.catalog import Catalog
+from model.catalogue.plan import Contact, Plan, PlannedService, PlannedTeam, facts_for, plan_for
 
 EXAMPLE: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "scenarios" / "catalog.yaml").read_text())
 CATALOG = Catalog.load(EXAMPLE)

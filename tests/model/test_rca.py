@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.after_details import details
-from model.after_messages import DOCUMENT_LIMIT
 from model.effects import Deliver, Outcome
 from model.messages import parse
-from model.rca import AuthorNamed, Delivery, Rca, author_named, internal_words
+from model.reflect.after_details import details
+from model.reflect.after_messages import DOCUMENT_LIMIT
+from model.reflect.rca import AuthorNamed, Delivery, Rca, author_named, internal_words
 from model.text import Refused
 from tests.model.after import DOORS, INCIDENT, Life, days, plan
 from tests.model.simulation import START

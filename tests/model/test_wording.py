@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.plan import Plan, PlannedService
+from model.catalogue.plan import Plan, PlannedService
+from model.coordinate.wording import ExternalText, InternalText, Names, clock, from_template, heading, listed, reviewed
 from model.text import Refused
-from model.wording import ExternalText, InternalText, Names, clock, from_template, heading, listed, reviewed
 
 NAMES = Names(
     internal=("chk-router", "openssl", "storage", "pay ledger", "search"), public=("Object Storage", "Search")
@@ -84,7 +84,7 @@ def test_nothing_but_wording_builds_a_text_for_customers():
                 owner = called.value if isinstance(called, ast.Attribute) else called
                 if isinstance(owner, ast.Name) and owner.id == "ExternalText":
                     builders.append(path.relative_to(ROOT).as_posix())
-    assert set(builders) == {"model/wording.py"}
+    assert set(builders) == {"model/coordinate/wording.py"}
 
 
 def test_templates_for_customers_see_external_facts_only():

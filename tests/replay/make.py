@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 from temporalio.client import Client
 
-from model.catalog import Catalog
+from model.catalogue.catalog import Catalog
 from model.drill import Drill
 from worker.drill.player import play
 from worker.files import EXAMPLE_CATALOG, catalog_of, load_catalog, load_drill

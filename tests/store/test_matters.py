@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from model import recording
-from model.campaign import Campaign
-from model.items import Item
-from model.plan import Plan
+from model.catalogue.plan import Plan
+from model.close.items import Item
+from model.learn.campaign import Campaign
 from store import MatterSummary, Store
 from store.facts import is_incident, kind_of
 from tests.store.samples import ID, NINE, incident, later, next_batch, put

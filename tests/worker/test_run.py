@@ -18,7 +18,7 @@ from link import catalog as live
 from link.client import connect
 from link.signing import unsign
 from link.starting import signal_detection
-from model.catalog import UNMAPPED, Catalog
+from model.catalogue.catalog import UNMAPPED, Catalog
 from model.text import Refused
 from store import Store, open_store
 from store.migrate import upgrade

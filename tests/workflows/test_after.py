@@ -21,12 +21,12 @@ from link import catalog as live
 from link.converter import DATA_CONVERTER
 from link.guard import Guard, proven
 from link.starting import QUEUE
-from model.action_item import ActionItem as ActionItemState
-from model.after import After
-from model.coe import Coe as CoeState
 from model.effects import Outcome
-from model.rca import Rca as RcaState
 from model.recording import Record
+from model.reflect.action_item import ActionItem as ActionItemState
+from model.reflect.after import After
+from model.reflect.coe import Coe as CoeState
+from model.reflect.rca import Rca as RcaState
 from store import Store, open_store
 from store.migrate import upgrade
 from tests.model.after import INCIDENT, days, hours, plan

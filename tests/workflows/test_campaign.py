@@ -9,9 +9,9 @@ import pytest
 
 from link import attributes
 from link import catalog as live
-from model.campaign import Campaign, id_of
+from model.catalogue.plan import plan_for
 from model.effects import Start
-from model.plan import plan_for
+from model.learn.campaign import Campaign, id_of
 from model.text import Refused
 from tests.workflows.stage import Stage, stage
 from worker.files import EXAMPLE_CATALOG, load_catalog

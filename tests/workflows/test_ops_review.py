@@ -9,8 +9,8 @@ from temporalio.client import WorkflowExecutionStatus
 
 from link import catalog as live
 from link.starting import QUEUE
-from model.closing_messages import AddAction
-from model.ops_review import OpsReview
+from model.close.closing_messages import AddAction
+from model.learn.ops_review import OpsReview
 from model.text import Refused
 from tests.workflows.stage import Stage, stage
 

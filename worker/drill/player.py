@@ -20,11 +20,11 @@ from activities.tickets.markdown import MarkdownTickets
 from link import catalog as live
 from link.guard import proven
 from link.starting import open_detection, signal_detection
-from model.catalog import Catalog
+from model.catalogue.catalog import Catalog
+from model.catalogue.plan import facts_for
 from model.drill import TO_DETECTION, Drill, DrillResult, Problem, Step, incident_row
 from model.incident import Incident, Phase
 from model.matter import Entry
-from model.plan import facts_for
 from model.text import Refused
 from model.times import ago
 from store.engine import Store, open_store

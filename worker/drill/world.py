@@ -10,9 +10,9 @@ from activities.paging import Pager
 from activities.record import Recorder
 from activities.telemetry import Deployments
 from activities.tickets import Ticketing
+from model.catalogue.entries import Contact
 from model.drill import Drill
 from model.effects import Deliver, Deployment, Lookup, Page, Recipient, Tell
-from model.entries import Contact
 from model.recording import Record
 
 Clock = Callable[[], Awaitable[datetime]]

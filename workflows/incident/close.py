@@ -1,6 +1,9 @@
 """Doors of the end: the checklist, what begins at it, off duty, closed, and open again (X0-X4, R8)."""
 
-from model import campaign, closing, closing_messages, messages, response
+from model import messages
+from model.close import closing, closing_messages
+from model.engage import response
+from model.learn import campaign
 from workflows.door import door
 
 

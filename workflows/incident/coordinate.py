@@ -1,6 +1,7 @@
 """Doors of coordination: what people see and write down (C3, C4, X3)."""
 
-from model import messages, ticket
+from model import messages
+from model.coordinate import ticket
 from workflows.door import door
 
 

@@ -1,7 +1,8 @@
 """Doors of engagement: who is called, who has come, who leads, how big it is (E1-E6, C11)."""
 
 from link import catalog as live
-from model import messages, response
+from model import messages
+from model.engage import response
 from model.incident import Incident
 from model.text import Refused
 from workflows.door import door

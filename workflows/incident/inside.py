@@ -6,9 +6,11 @@ from typing import Any
 
 from temporalio import workflow
 
-from model import absorption, closing, course, engagement, impact
+from model import absorption, course, impact
+from model.close import closing
+from model.close.items import ActionsAccepted, ItemChanged
+from model.engage import engagement
 from model.incident import Incident
-from model.items import ActionsAccepted, ItemChanged
 
 
 class Inside:

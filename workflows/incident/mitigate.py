@@ -1,8 +1,8 @@
 """Doors of mitigation and verification: the ladder, and whether it works again (M0-M3)."""
 
 from link import catalog as live
-from model import ladder, ladder_messages, recovery
 from model.incident import Incident
+from model.mitigate import ladder, ladder_messages, recovery
 from model.text import Refused
 from workflows.door import door
 

@@ -1,9 +1,9 @@
 """Doors of the support desk and of forked calls (C5-C10)."""
 
 from link import catalog as live
-from model import desk_messages, forks, support_rules
+from model.coordinate import desk_messages, forks, support_rules
+from model.coordinate.wording import Names, refuse_internal
 from model.incident import Incident
-from model.wording import Names, refuse_internal
 from workflows.door import door
 
 

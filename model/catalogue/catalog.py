@@ -1,0 +1,335 @@
+"""The catalogue: who there is, what they own, whom to wake (design §4), and what can be wrong in it.
+
+People write it as YAML; this module takes what a YAML reader returns. `check` names all problems at once, in
+the words of the file, because a catalogue is mended in one sitting or not at all.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any, Final, TypeVar
+
+from model.catalogue.entries import (
+    Bridges,
+    CatalogError,
+    Contact,
+    Customer,
+    Entry,
+    Finding,
+    Kpi,
+    Level,
+    Person,
+    Roles,
+    Service,
+    Team,
+    Tenet,
+)
+from model.catalogue.reader import CALL_LEADERS, UNMAPPED, Reader
+from model.policy import Policy, did_you_mean
+from model.times import shown
+
+__all__ = [
+    "CALL_LEADERS",
+    "GLOBAL",
+    "UNMAPPED",
+    "Bridges",
+    "Catalog",
+    "CatalogError",
+    "Contact",
+    "Customer",
+    "Finding",
+    "Kpi",
+    "Level",
+    "Person",
+    "Roles",
+    "Service",
+    "Team",
+    "Tenet",
+    "check",
+]
+
+GLOBAL: Final = "global"
+"""The region of a service that has none."""
+
+_EMAIL: Final = re.compile(r"[^\s@]+@[^\s@]+")
+_NUMBER: Final = re.compile(r"\+[0-9][0-9 ()-]{5,}")
+_PLACEHOLDER: Final = re.compile(r"\{[^}]*\}")
+_CHANNELS: Final = ("email", "sms", "phone")
+_TOO_MANY_LEADERS: Final = 10  # C11: fewer than ten
+_FEWEST_KPIS, _MOST_KPIS = 3, 5  # D6
+
+
+class Catalog(Entry):
+    """A checked catalogue. Made by `load`; everything it refers to exists."""
+
+    organisation: str = ""
+    partitions: dict[str, list[str]] = {}
+    people: dict[str, Person] = {}
+    teams: dict[str, Team] = {}
+    services: dict[str, Service] = {}
+    suspects: list[str] = []
+    roles: Roles = Roles()
+    customers: dict[str, Customer] = {}
+    tenets: list[Tenet] = []
+    bridges: Bridges = Bridges()
+    policy: Policy = Policy()
+
+    @classmethod
+    def load(cls, data: Mapping[str, Any] | None) -> "Catalog":
+        """Make a catalogue of what a YAML reader returned.
+
+        Raises:
+            CatalogError: With every finding, when one of them is an error.
+        """
+        catalog, findings = _read(data)
+        if any(finding.level == "error" for finding in findings):
+            raise CatalogError(findings)
+        return catalog
+
+    def person_by(self, text: str) -> Person | None:
+        """Find a person by id or e-mail address, in any case."""
+        return self._people_by_text.get(text.strip().casefold())
+
+    def team_by(self, text: str) -> Team | None:
+        """Find a team by its id, in any case."""
+        return _any_case(self.teams, text)
+
+    def service_by(self, text: str) -> Service | None:
+        """Find a service by its id, in any case: for what people type. Machines are exact: see `service`."""
+        return _any_case(self.services, text)
+
+    def service(self, service_id: str) -> Service | None:
+        """Find a service by its exact id."""
+        return self.services.get(service_id)
+
+    def owner(self, service_id: str) -> Team | None:
+        """Find the team that owns a service; None for a service the catalogue does not know."""
+        service = self.services.get(service_id)
+        return self.teams.get(service.team) if service else None
+
+    def teams_of(self, person_id: str) -> list[str]:
+        """List the teams a person is a member of: on any level, or as its manager (design §5)."""
+        return list(self._teams_by_person.get(person_id, ()))
+
+    def partition_of(self, region: str) -> str | None:
+        """Name the partition of a region; None for a region that no partition has."""
+        return next((name for name, regions in self.partitions.items() if region in regions), None)
+
+    def customers_of(self, service_id: str) -> list[str]:
+        """List the customers that use a service."""
+        return list(self._customers_by_service.get(service_id, ()))
+
+    def internal_names(self) -> list[str]:
+        """List every word that no customer may read, of all services, sorted."""
+        public = {service.customer_name.casefold() for service in self.services.values()}
+        names = {name for service in self.services.values() for name in service.secrets}
+        return sorted(name for name in names if name.casefold() not in public)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Catalog":
+        """Copy, and forget what was looked up: pydantic would copy the indexes below as they are."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in ("_people_by_text", "_teams_by_person", "_customers_by_service"):
+            copied.__dict__.pop(name, None)
+        return copied
+
+    # Asked on every message and for every person of a plan: built once, the catalogue never changes.
+    @cached_property
+    def _people_by_text(self) -> dict[str, Person]:
+        found: dict[str, Person] = {}
+        for person in self.people.values():
+            mails = [contact.address for contact in person.contact if contact.channel == "email"]
+            for text in (person.id, *mails):
+                found.setdefault(text.casefold(), person)
+        return found
+
+    @cached_property
+    def _teams_by_person(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for team in self.teams.values():
+            for person in team.members:
+                found.setdefault(person, []).append(team.id)
+        return found
+
+    @cached_property
+    def _customers_by_service(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for customer in self.customers.values():
+            for service in dict.fromkeys(customer.services):
+                found.setdefault(service, []).append(customer.id)
+        return found
+
+
+def check(data: Mapping[str, Any] | None) -> list[Finding]:
+    """Name everything that is wrong in a catalogue, all at once; an empty list is a good catalogue."""
+    return _read(data)[1]
+
+
+def _read(data: Any) -> tuple[Catalog, list[Finding]]:
+    reader = Reader(data, list(Catalog.model_fields))
+    catalog = Catalog(**reader.parts())
+    _Checks(catalog, reader).run()
+    return catalog, reader.findings
+
+
+V = TypeVar("V")
+
+
+def _any_case(entries: Mapping[str, V], text: str) -> V | None:
+    wanted = text.strip().casefold()
+    return next((entry for name, entry in entries.items() if name.casefold() == wanted), None)
+
+
+class _Checks:
+    """What must be true between the entries of one catalogue."""
+
+    def __init__(self, catalog: Catalog, reader: Reader) -> None:
+        self.catalog = catalog
+        self.reader = reader
+        self.error, self.warning = reader.error, reader.warning
+        self.said, self.refer = reader.said, reader.refer
+
+    def run(self) -> None:
+        self._people()
+        self._teams()
+        self._services()
+        self._cycles()
+        self._suspects_and_roles()
+        self._customers()
+        self._bridges()
+
+    def _people(self) -> None:
+        owners: dict[str, str] = {}
+        for person in self.catalog.people.values():
+            where = f"people.{person.id}"
+            if not person.contact and not self.said(f"{where}.contact"):
+                self.error(f"{where}.contact", "has no contact, so nobody could wake them")
+            self._contacts(where, person.contact)
+            for contact in person.contact:
+                if contact.channel == "email" and contact.address:
+                    other = owners.setdefault(contact.address.casefold(), person.id)
+                    if other != person.id:
+                        said = f"{contact.address} belongs to {shown(other)} already"
+                        self.error(f"{where}.contact", said)
+
+    def _contacts(self, where: str, contacts: Iterable[Contact]) -> None:
+        for index, contact in enumerate(contacts):
+            at = f"{where}.contact[{index}]"
+            if not contact.channel or not contact.address:
+                self.error(at, f"the {contact.channel or 'contact'} has no address")
+            elif contact.channel == "email" and not _EMAIL.fullmatch(contact.address):
+                self.error(at, f"{shown(contact.address)} is not an e-mail address")
+            elif contact.channel in ("sms", "phone") and not _NUMBER.fullmatch(contact.address):
+                self.warning(at, f"{shown(contact.address)} should begin with + and the country code")
+            if contact.channel and contact.channel not in _CHANNELS:  # others exist; a near miss is a slip
+                near = did_you_mean(contact.channel, _CHANNELS)
+                if "did you mean" in near:
+                    self.warning(at, f"{shown(contact.channel)} is an unusual channel{near}")
+
+    def _teams(self) -> None:
+        for team in self.catalog.teams.values():
+            where = f"teams.{team.id}"
+            if not team.on_call and not self.said(f"{where}.on_call"):
+                self.error(f"{where}.on_call", "has no level, so nobody would be woken")
+            for number, level in enumerate(team.on_call, 1):
+                if not level:
+                    self.error(f"{where}.on_call", f"level {number} is empty, so nobody would be woken")
+                for person in level:
+                    self.refer(f"{where}.on_call", person, "people", "person")
+            if team.manager:
+                self.refer(f"{where}.manager", team.manager, "people", "person")
+            elif not self.said(f"{where}.manager"):
+                self.error(f"{where}.manager", "has no manager, who is paged when nobody else answers")
+
+    def _services(self) -> None:
+        home = [region for regions in self.catalog.partitions.values() for region in regions]
+        for service in self.catalog.services.values():
+            where = f"services.{service.id}"
+            if service.team:
+                self.refer(f"{where}.team", service.team, "teams", "team")
+            elif not self.said(f"{where}.team"):
+                self.error(f"{where}.team", "has no team, so nobody would be woken")
+            for region in service.regions:
+                if region != GLOBAL and region not in home and not self.reader.unreadable("partitions"):
+                    hint = did_you_mean(region, home)
+                    self.error(f"{where}.regions", f"no partition has the region {shown(region)}{hint}")
+            for other in service.depends_on:
+                self.refer(f"{where}.depends_on", other, "services", "service")
+            names = [kpi.name for kpi in service.kpis]
+            for name in sorted(set(names)):
+                if not name:
+                    self.error(f"{where}.kpis", "one has no name")
+                elif names.count(name) > 1:
+                    self.error(f"{where}.kpis", f"two are called {shown(name)}")
+            if not _FEWEST_KPIS <= len(names) <= _MOST_KPIS and not self.said(f"{where}.kpis"):
+                said = f"key metrics: {len(names)}; three to five show its health (D6)"
+                self.warning(f"{where}.kpis", said)
+
+    def _cycles(self) -> None:
+        """Name each circle of dependencies once, from the first of its services in the file."""
+        services = self.catalog.services
+        needs = {s.id: [d for d in dict.fromkeys(s.depends_on) if d in services] for s in services.values()}
+        done: dict[str, bool] = {}
+        for start in needs:
+            path: list[str] = []
+            stack = [(start, iter(needs[start]))] if start not in done else []
+            while stack:  # no recursion: a chain may be longer than Python's stack
+                name, rest = stack[-1]
+                if name not in done:
+                    done[name] = False
+                    path.append(name)
+                following = next(rest, None)
+                if following is None:
+                    done[name] = True
+                    path.pop()
+                    stack.pop()
+                elif following not in done:
+                    stack.append((following, iter(needs[following])))
+                elif not done[following]:
+                    circle = [*path[path.index(following) :], following]
+                    text = " → ".join(circle)
+                    self.error(f"services.{following}.depends_on", f"depends on itself: {text}")
+
+    def _suspects_and_roles(self) -> None:
+        for suspect in self.catalog.suspects:
+            self.refer("suspects", suspect, "services", "service")
+        roles = self.catalog.roles
+        for role, team in (("incident_response", roles.incident_response), ("support", roles.support)):
+            if team:
+                self.refer(f"roles.{role}", team, "teams", "team")
+            elif not self.said(f"roles.{role}"):
+                self.error(f"roles.{role}", "is missing; name the team that does it in every incident")
+        for leader in roles.call_leaders:
+            self.refer("roles.call_leaders", leader, "people", "person")
+        if not roles.call_leaders and not self.said("roles.call_leaders"):
+            self.error("roles.call_leaders", "is missing; name who takes the decisions nobody has a rule for")
+        if len(roles.call_leaders) >= _TOO_MANY_LEADERS:
+            count = len(roles.call_leaders)
+            self.warning("roles.call_leaders", f"{count} are many; fewer than ten know each other well (C11)")
+
+    def _customers(self) -> None:
+        for customer in self.catalog.customers.values():
+            where = f"customers.{customer.id}"
+            for service in customer.services:
+                self.refer(f"{where}.services", service, "services", "service")
+            for person in customer.account_team:
+                self.refer(f"{where}.account_team", person, "people", "person")
+            self._contacts(where, customer.contact)
+            if not customer.services and not self.said(f"{where}.services"):
+                self.warning(f"{where}.services", "uses no service, so it is never told anything")
+            if not customer.contact and not self.said(f"{where}.contact"):
+                self.warning(f"{where}.contact", "has no contact, so it is never told anything")
+        for entry in self.catalog.services.values():
+            where = f"services.{entry.id}.customer_name"
+            nameless = not entry.customer_name and not self.said(where)
+            if nameless and self.catalog.customers_of(entry.id):
+                self.warning(where, "has customers but no name they know, so messages to them stay vague")
+
+    def _bridges(self) -> None:
+        bridges = self.catalog.bridges
+        for name, link in (("tech", bridges.tech), ("support", bridges.support)):
+            where = f"bridges.{name}"
+            if link and not link.startswith(("https://", "http://")):
+                self.error(where, f"{shown(link)} is not a link; it begins with https://")
+            for placeholder in _PLACEHOLDER.findall(link):
+                if placeholder != "{incident}":
+                    self.error(where, f"{placeholder} is not known; only {{incident}} is filled in")

@@ -1,0 +1,1 @@
+"""The checklist and the ways out of an event (rows X0 to X4)."""

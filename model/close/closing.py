@@ -1,0 +1,353 @@
+"""Closing: the checklist, who should look back and why, what is begun, and when all is clear (X1-X4, R1, R8)."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from model import messages
+from model.close import closing_messages
+from model.close.checklist import ITEMS, Checked, Suggestion
+from model.close.items import ActionsAccepted, Item, ItemChanged
+from model.effects import Start
+from model.engage import engagement
+from model.engage.moves import notify_detection
+from model.engage.response import joined, not_over, still_open
+from model.incident import CALL_LEADERS, Incident, Phase
+from model.matter import Act, unique
+from model.messages import Answer
+from model.permissions import require
+from model.phases import send_off
+from model.text import Refused
+from model.times import add_working_days, ago
+
+Commit = Callable[[], Answer]
+LATE = timedelta(minutes=10)
+"""From when an acknowledgement is late enough to be looked at: by then the manager was paged (design §5)."""
+IN_PLACE = ("validated", "in_force", "done", "withdrawn")
+"""Statuses of a short-term item that is in place, or not wanted any more (X1)."""
+
+
+def suggest(incident: Incident, now: datetime) -> None:
+    """Suggest post-mortems from what was measured and noted (X3); it is not blame."""
+    found: dict[str, list[str]] = {}
+
+    def add(team: str, reason: str) -> None:
+        if team in incident.plan.teams and reason not in found.setdefault(team, []):
+            found[team].append(reason)
+
+    for team, row in incident.engagements.items():
+        if row.exhausted_at:
+            add(team, f"nobody could be reached for {ago(row.exhausted_at - row.called_at)}")
+        elif row.acknowledged_at and row.acknowledged_at - row.called_at > LATE:
+            add(team, f"acknowledged after {ago(row.acknowledged_at - row.called_at)}")
+    for note in incident.notes:
+        add(note.team, f"noted by {note.by}: {note.text}")
+    by_customers = incident.detected_by in ("reports", "person")
+    for team in incident.owners:
+        if by_customers:
+            add(team, f"detected by {incident.detected_by}, not by an alarm")
+        if incident.customers_hit:
+            add(team, f"customers were hit: {incident.customers_hit}")
+    for proposal in incident.proposals:
+        if proposal.kind == "roll_back" and proposal.verified_at:
+            add(proposal.team, f"rolling back {proposal.target} removed the impact")
+    for tenet in incident.broken_tenets:
+        for team in incident.owners[:1]:
+            add(team, f"the tenet {tenet} was broken")
+    for team, reasons in found.items():
+        known = next((s for s in incident.suggestions if s.team == team), None)
+        if known is None:
+            always = team in incident.owners and incident.detected_by == "reports"
+            incident.suggestions.append(Suggestion(team=team, reasons=reasons, always=always))
+            incident.say("coe_suggested", f"{team}: {'; '.join(reasons)}", now=now)
+        else:
+            known.reasons = unique([*known.reasons, *reasons])
+
+
+def check(act: Act[Incident]) -> Commit:
+    """Tick items of the checklist; an item whose ground is missing is refused with it."""
+    message = act.message
+    assert isinstance(message, closing_messages.Check)
+    incident = act.matter
+    not_over(incident)
+    require(act, "check")
+    if incident.phase not in (Phase.VERIFY, Phase.CLOSE, Phase.REFLECT):
+        raise Refused(f"the checklist is for closing; this is {incident.phase}: first the alarms must be clear")
+    if "short-term-fixes" in message.done and (late := _not_in_place(incident)):
+        raise Refused(f"short-term items not in place yet: {', '.join(late)}")
+    if "postmortems-assigned" in message.done and (waiting := _unanswered(incident)):
+        raise Refused(f"`assign_coe`, or decline with a reason, for: {', '.join(waiting)}")
+
+    def commit() -> Answer:
+        joined(act)
+        for item in message.done:
+            if not any(checked.item == item for checked in incident.checked):
+                incident.checked.append(Checked(item=item, at=act.now, by=act.by, note=message.note))
+        act.say("checked", f"{', '.join(message.done)}{': ' + message.note if message.note else ''}")
+        missing = still_missing(incident)
+        return act.answer(f"still to do: {', '.join(missing)}" if missing else "the checklist is complete: `close`")
+
+    return commit
+
+
+def still_missing(incident: Incident) -> list[str]:
+    """Return the checklist items that are not done."""
+    done = {checked.item for checked in incident.checked}
+    return [item for item in ITEMS if item not in done]
+
+
+def _not_in_place(incident: Incident) -> list[str]:
+    return [
+        f"{item.n} {item.title} ({item.status})"
+        for item in incident.items.values()
+        if item.kind == "action" and item.horizon == "short" and item.status not in IN_PLACE
+    ]
+
+
+def _unanswered(incident: Incident) -> list[str]:
+    return [suggestion.team for suggestion in incident.suggestions if not suggestion.answer]
+
+
+def may_close(incident: Incident) -> None:
+    """Let an incident be closed whose checklist is complete.
+
+    Raises:
+        Refused: Something is missing; all of it is named.
+    """
+    missing = still_missing(incident)
+    late = _not_in_place(incident)
+    waiting = _unanswered(incident)
+    why = []
+    if missing:
+        why.append(f"`check` {', '.join(missing)}")
+    if late:
+        why.append(f"short-term items in place: {', '.join(late)}")
+    if waiting:
+        why.append(f"`assign_coe` or decline for {', '.join(waiting)}")
+    if why:
+        raise Refused(f"before it is closed: {'; '.join(why)}")
+
+
+def assign_coe(act: Act[Incident]) -> Commit:
+    """Give a post-mortem its author, or decline a suggested one with a reason (X3)."""
+    message = act.message
+    assert isinstance(message, closing_messages.AssignCoe)
+    incident = act.matter
+    not_over(incident)
+    require(act, "assign_coe")
+    if message.team not in incident.plan.teams:
+        listed = ", ".join(team for team in incident.engagements if team != CALL_LEADERS)
+        raise Refused(f"{message.team} was not part of this incident; teams are: {listed}")
+    suggestion = next((s for s in incident.suggestions if s.team == message.team), None)
+    if message.decline:
+        return _decline(act, message, suggestion)
+    author = incident.plan.person(message.author) if message.author else None
+    if author is None:
+        known = ", ".join(engagement.members(incident, message.team))
+        raise Refused(f"say who writes it in `author`: {known}; or `decline` a suggestion with a reason")
+    name = f"{incident.id}/coe/{message.team}{'/' + message.subject if message.subject else ''}"
+    if name in incident.items:
+        raise Refused(f"{name} is assigned to {incident.items[name].author} already; another one needs a `subject`")
+
+    def commit() -> Answer:
+        joined(act)
+        if suggestion:
+            suggestion.answer, suggestion.by = "assigned", act.by
+        _start_coe(incident, name, message.team, message.subject, author.id, act)
+        return act.answer(f"{author.id} writes the COE of {message.team}, due {incident.items[name].due_at:%Y-%m-%d}")
+
+    return commit
+
+
+def _decline(act: Act[Incident], message: closing_messages.AssignCoe, suggestion: Suggestion | None) -> Commit:
+    if suggestion is None:
+        raise Refused(f"no COE was suggested for {message.team}")
+    if suggestion.always:
+        raise Refused(f"customers noticed before we did: {message.team} writes a COE, always; say the `author`")
+    declined = suggestion
+
+    def commit() -> Answer:
+        joined(act)
+        declined.answer, declined.by, declined.declined = "declined", act.by, message.decline
+        act.say("coe_declined", f"{message.team}: {message.decline}")
+        return act.answer(f"declined for {message.team}")
+
+    return commit
+
+
+def _start_coe(incident: Incident, name: str, team: str, subject: str, author: str, act: Act[Incident]) -> None:
+    if incident.customers_hit:
+        due = act.now + incident.policy.coe_due
+    else:
+        due = add_working_days(act.now, incident.policy.coe_due_without_rca, incident.plan.people[author].timezone)
+    incident.items[name] = Item(
+        id=name, kind="coe", status="assigned", team=team, subject=subject, author=author, due_at=due
+    )
+    act.say("coe_assigned", f"{team}{' ' + subject if subject else ''}: {author}, due {due:%Y-%m-%d}")
+    payload = {
+        **_shared(incident, name),
+        "team": team,
+        "subject": subject,
+        "author": author,
+        "assigned_at": act.now.isoformat(),
+        "due_at": due.isoformat(),
+        "important": incident.severity <= 2 or bool(incident.customers_hit),
+        "customers_hit": incident.customers_hit,
+        "mitigated_by_hand": any(p.verified_at for p in incident.proposals),
+        "title": f"COE of {team}: {incident.title}",
+    }
+    incident.owe(
+        Start(workflow="Coe", workflow_id=name, origin=name, payload=payload), now=act.now, key=f"{name}/start"
+    )
+
+
+def _shared(incident: Incident, name: str) -> dict[str, object]:
+    return {
+        "id": name,
+        "incident": incident.id,
+        "clock_shift": incident.clock_shift.total_seconds(),
+        "test": incident.test,
+        "plan": incident.plan.model_dump(mode="json"),
+        "policy": incident.policy.model_dump(mode="json"),
+    }
+
+
+def add_action(act: Act[Incident]) -> Commit:
+    """Begin an action item (R8)."""
+    message = act.message
+    assert isinstance(message, closing_messages.AddAction)
+    incident = act.matter
+    not_over(incident)
+    require(act, "add_action")
+    owner = incident.plan.person(message.owner)
+    if owner is None:
+        raise Refused(f"'{message.owner}' is nobody of this incident: {', '.join(sorted(incident.plan.people))}")
+    if message.due <= act.now:
+        raise Refused(f"`due` is past (now {act.now:%Y-%m-%dT%H:%M:%SZ})")
+    if message.replaces is not None and not any(i.n == message.replaces for i in incident.items.values()):
+        raise Refused(f"`replaces` names item {message.replaces}, which is none of this incident")
+    if message.horizon == "long" and message.kind is None:
+        raise Refused("a long-term item says whether it is `incremental` or a `replacement` (`kind`)")
+
+    def commit() -> Answer:
+        joined(act)
+        fields = message.model_dump(mode="json", exclude={"by", "key", "at", "test"})
+        number = begin_action(incident, {**fields, "owner": owner.id}, act.by, act.now)
+        return act.answer(f"action item {number}, due {message.due:%Y-%m-%d}")
+
+    return commit
+
+
+def begin_action(incident: Incident, fields: dict[str, object], by: str, now: datetime) -> int:
+    """Number an action item and begin it.
+
+    Returns:
+        Its number.
+    """
+    number = 1 + sum(item.kind == "action" for item in incident.items.values())
+    name = f"{incident.id}/action/{number}"
+    payload = {**_shared(incident, name), **fields, "n": number, "opened_at": now.isoformat()}
+    payload["team"] = _team_of(incident, str(fields["owner"]))
+    item = Item.model_validate(
+        {**fields, "id": name, "kind": "action", "status": "open", "n": number, "due_at": fields["due"]}
+    )
+    incident.items[name] = item.model_copy(update={"promised_due_at": item.due_at if item.promised else None})
+    payload["due_at"] = payload.pop("due", None)
+    incident.say("action", f"{number}: {item.title} ({item.horizon}, {item.owner})", now=now, by=by)
+    incident.owe(
+        Start(workflow="ActionItem", workflow_id=name, origin=name, payload=payload), now=now, key=f"{name}/start"
+    )
+    return number
+
+
+def _team_of(incident: Incident, person: str) -> str:
+    """Return the team an item is worked on in: the owner's, an impacted one first."""
+    planned = incident.plan.people.get(person)
+    teams = planned.teams if planned else []
+    return next(
+        (team for team in incident.owners if team in teams), teams[0] if teams else incident.plan.incident_response
+    )
+
+
+def actions_accepted(incident: Incident, accepted: ActionsAccepted, now: datetime) -> None:
+    """Begin the actions of an accepted COE, each once."""
+    for action in accepted.actions:
+        known = any(item.kind == "action" and item.title == action.title for item in incident.items.values())
+        if not known:
+            begin_action(incident, action.model_dump(mode="json"), accepted.by, now)
+
+
+def item_changed(incident: Incident, change: ItemChanged, now: datetime) -> None:
+    """Learn how a matter of this incident stands; what it said before something newer adds its line only."""
+    before = incident.items.get(change.item.id)
+    if before is not None and change.item.revision and change.item.revision == before.revision:
+        return
+    if before is None or change.item.revision >= before.revision:
+        incident.items[change.item.id] = change.item
+    if change.line:
+        incident.say(change.what, change.line, now=now, by=change.by)
+
+
+def start_rca(incident: Incident, now: datetime) -> None:
+    """Begin the customers' RCA, where customers were hit (R7)."""
+    name = f"{incident.id}/rca"
+    if not incident.customers_hit or name in incident.items or incident.first_mitigated_at is None:
+        return
+    due = incident.first_mitigated_at + incident.policy.rca_due
+    incident.items[name] = Item(id=name, kind="rca", status="assigned", due_at=due)
+    incident.say("rca", f"owed to the customers by {due:%Y-%m-%d %H:%M} UTC", now=now)
+    payload = {
+        **_shared(incident, name),
+        "services": incident.services,
+        "team": incident.owners[0] if incident.owners else incident.plan.incident_response,
+        "mitigated_at": incident.first_mitigated_at.isoformat(),
+        "opened_at": now.isoformat(),
+        "due_at": due.isoformat(),
+        "title": f"RCA: {incident.title}",
+    }
+    incident.owe(Start(workflow="Rca", workflow_id=name, origin=name, payload=payload), now=now, key=f"{name}/start")
+
+
+def close(act: Act[Incident]) -> Commit:
+    """Leave: by the light way with a reason (X0), or from the phase `close`."""
+    message = act.message
+    assert isinstance(message, messages.Close)
+    still_open(act.matter)
+    require(act, "close")
+    incident = act.matter
+    if message.reason is not None or incident.phase != Phase.CLOSE:
+        _light_way(incident, message)
+    else:
+        may_close(incident)
+
+    def commit() -> Answer:
+        joined(act)
+        incident.closed_at = act.now
+        incident.close_reason = message.reason or ""
+        act.say("closed", " ".join(word for word in (message.reason, message.text) if word) or "closed")
+        for team, row in incident.engagements.items():
+            if not row.released_at:
+                send_off(incident, team, "closed", act.now)
+        incident.phase = Phase.REFLECT
+        incident.say("phase", Phase.REFLECT.value, now=act.now)
+        notify_detection(incident, act.now)
+        within = incident.policy.reopen_within
+        return act.answer(f"closed; an alarm within {int(within.total_seconds() // 60)} min reopens it")
+
+    return commit
+
+
+def _light_way(incident: Incident, message: messages.Close) -> None:
+    why = []
+    if incident.big:
+        why.append("it is a full response")
+    if incident.customers_hit:
+        why.append(f"customers are hit ({incident.customers_hit})")
+    if incident.in_alarm:
+        why.append("in alarm: " + ", ".join(f"{fact.service} {fact.alarm}" for fact in incident.in_alarm[:5]))
+    if why:
+        raise Refused(f"not the light way out, because {'; '.join(why)}. It can be closed in phase close")
+    if message.reason is None:
+        raise Refused(
+            "say why in `reason`: false_alarm, no_impact, duplicate or self_recovered "
+            f"(without a reason an incident is closed in phase close, this is {incident.phase})"
+        )

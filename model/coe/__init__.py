@@ -1,0 +1,1 @@
+"""The COE as a document: read, checked, drafted (rows R1 to R6)."""

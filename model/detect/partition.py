@@ -1,0 +1,123 @@
+"""What `Detection` knows of one partition."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from model import messages
+from model.catalogue.plan import AlarmFacts, Plan
+from model.effects import Order, Owed
+from model.incident import AlarmFact, ReportFact, alarm_key
+from model.messages import Answer
+from model.policy import Policy
+
+UNMAPPED = "unmapped"
+"""The partition of what the catalogue does not know (design §2)."""
+
+
+class Watched(BaseModel):
+    """An alarm that is in ALARM, and where it went."""
+
+    fact: AlarmFact
+    team: str = ""
+    test: bool = False
+    silenced: bool = False
+    incident: str = ""
+    plan: Plan | None = None
+
+
+class Known(BaseModel):
+    """An incident as far as the next alarm needs to know it."""
+
+    id: str
+    services: list[str] = []
+    regions: list[str] = []
+    kind: Literal["single_service", "multi_service"] = "single_service"
+    phase: str = "engage"
+    test: bool = False
+    opened_at: datetime
+    closed_at: datetime | None = None
+    ended: bool = False
+
+
+class Silenced(BaseModel):
+    """Alarms that are expected until a moment."""
+
+    service: str
+    region: str = ""
+    until: datetime
+    reason: str
+    by: str
+
+
+class Unreadable(BaseModel):
+    """Something that could not be read, kept so that somebody sees it."""
+
+    at: datetime
+    name: str
+    why: str
+    payload: str = ""
+
+
+class Arrived(BaseModel):
+    """A message that waits for the catalogue's answer."""
+
+    at: datetime
+    alarm: messages.Alarm | None = None
+    report: messages.Report | None = None
+    declare: messages.Declare | None = None
+    declared_as: str = ""
+
+
+class Resolved(BaseModel):
+    """What the catalogue says about one service: its facts, and whom it means now."""
+
+    facts: AlarmFacts
+    plan: Plan
+
+
+class Resolution(BaseModel):
+    """What the catalogue says to each question about some messages, and the policy in force for new incidents."""
+
+    answers: list[Resolved]
+    policy: Policy
+
+
+class Detection(BaseModel):
+    """Everything `Detection` knows of one partition; the only argument of its workflow."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    schema_version: int = 1
+    clock_shift: timedelta = timedelta()
+    partition: str
+    policy: Policy = Field(default_factory=Policy)
+    inbox: list[Arrived] = []
+    alarms: dict[str, Watched] = {}
+    incidents: dict[str, Known] = {}
+    reports: list[ReportFact] = []
+    silences: list[Silenced] = []
+    unreadable: list[Unreadable] = []
+    repeats: int = 0
+    opened: int = 0
+    keys: dict[str, datetime] = {}
+    answers: dict[str, Answer] = {}
+    owed: dict[str, Owed] = {}
+    next_order: int = 1
+    handled: int = 0
+
+    @property
+    def id(self) -> str:
+        """The workflow's id."""
+        return f"detection/{self.partition}"
+
+    def owe(self, order: Order, now: datetime) -> None:
+        """Owe an effect under a deterministic key."""
+        self.owed[f"{self.id}/{order.lane}/{self.next_order}"] = Owed(order=order, since=now)
+        self.next_order += 1
+
+
+def key_of(service: str, region: str, alarm: str, test: bool) -> str:
+    """Return the key of an alarm; a test has its own."""
+    return ("test/" if test else "") + alarm_key(service, region, alarm)

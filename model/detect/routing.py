@@ -1,0 +1,376 @@
+"""From alarms and reports to incidents: opened, joined, promoted, reopened (D1, D3, D5, E2)."""
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+from model import messages
+from model.absorption import Absorption, Promotion
+from model.catalogue.plan import Plan
+from model.detect.correlation import Active, Group, several_services
+from model.detect.partition import UNMAPPED, Arrived, Detection, Known, Resolved, Watched, key_of
+from model.effects import Forward, Signal, Start
+from model.impact import AlarmsChanged, Reported
+from model.incident import AlarmFact, Incident, ReportFact
+from model.matter import unique
+from model.policy import Policy
+
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+"""What an incident's short name is made of: nothing that sounds or looks like something else (no 0/O, 1/I)."""
+
+
+REPORTS_KEPT = 1000
+
+
+INCIDENT = "Incident"
+"""The workflow type an incident runs as."""
+
+
+def services_of(arrived: Arrived) -> list[tuple[str, str, str]]:
+    """Return the service, region and metric the catalogue must be asked for."""
+    if arrived.alarm:
+        return [(arrived.alarm.service, arrived.alarm.region, arrived.alarm.metric)]
+    if arrived.report:
+        return [(arrived.report.service, arrived.report.region, "")]
+    if arrived.declare:
+        region = arrived.declare.region
+        return [(service, region, "") for service in arrived.declare.services] or [("", region, "")]
+    return []
+
+
+def decide(state: Detection, arrived: Arrived, resolved: dict[str, Resolved], now: datetime) -> None:
+    """Decide what one message means, with the catalogue's answer for its services."""
+    if arrived.alarm:
+        _decide_alarm(state, arrived.alarm, arrived.at, resolved[arrived.alarm.service], now)
+    elif arrived.report:
+        _decide_report(state, arrived.report, resolved[arrived.report.service], now)
+    elif arrived.declare:
+        _open_declared(state, arrived.declare, arrived.declared_as, resolved, now)
+
+
+def _decide_alarm(
+    state: Detection, alarm: messages.Alarm, arrived_at: datetime, resolved: Resolved, now: datetime
+) -> None:
+    home = resolved.facts.partition
+    if home != state.partition:
+        state.owe(_forward(state, home, "alarm", alarm), now)
+        return
+    key = key_of(alarm.service, alarm.region, alarm.alarm, alarm.test)
+    known = state.alarms.get(key)
+    skew = state.policy.message_clock_skew
+    at = min(max(alarm.at or arrived_at, arrived_at - skew), arrived_at)
+    if alarm.state == "OK":
+        if known:
+            del state.alarms[key]
+            known.fact.state, known.fact.since = "OK", at
+            if known.incident:
+                _tell_incident(state, known.incident, [known.fact], None, now)
+        return
+    fact = AlarmFact(
+        alarm=alarm.alarm,
+        service=alarm.service,
+        region=alarm.region,
+        metric=alarm.metric,
+        source=alarm.source,
+        since=at,
+        severity=alarm.severity or resolved.facts.kpi_severity or 3,
+        summary=alarm.summary,
+        link=alarm.link,
+        value=alarm.value,
+        threshold=alarm.threshold if alarm.threshold is not None else resolved.facts.kpi_threshold,
+        unit=resolved.facts.kpi_unit,
+    )
+    watched = Watched(fact=fact, team=resolved.facts.team, test=alarm.test, plan=resolved.plan)
+    watched.silenced = is_silent(state, fact.service, fact.region, now)
+    state.alarms[key] = watched
+    if not watched.silenced:
+        place(state, watched, now)
+
+
+def _forward(state: Detection, partition: str, name: str, message: messages.Message) -> Forward:
+    payload = message.model_dump(mode="json")
+    return Forward(partition=partition, name=name, payload=payload, clock_shift=state.clock_shift)
+
+
+def is_silent(state: Detection, service: str, region: str, now: datetime) -> bool:
+    """Whether a silence covers a service in a region."""
+    return any(s.until > now and s.service == service and s.region in ("", region) for s in state.silences)
+
+
+def place(state: Detection, watched: Watched, now: datetime) -> None:
+    """Find the incident an alarm belongs to, or open one."""
+    group = several_services(active(state, watched.test), state.policy, now) if correlates(state) else None
+    known = covering(state, watched.fact.service, watched.test) or _joinable(state, watched)
+    grows = group and watched.fact.service in group.services and (known is None or known.kind == "single_service")
+    if group and grows and make_event(state, group, watched.test, now):
+        return
+    if known is None:
+        open_incident(state, [watched], now)
+        return
+    _join(state, known, [watched], now)
+
+
+def correlates(state: Detection) -> bool:
+    """Whether alarms of this partition make events together; what nobody knows does not."""
+    return state.partition != UNMAPPED
+
+
+def active(state: Detection, test: bool) -> list[Active]:
+    """Return the alarms that count for correlation."""
+    return [
+        Active(key, w.fact.service, w.team, w.fact.region, w.fact.source, w.fact.since)
+        for key, w in state.alarms.items()
+        if w.test == test and not w.silenced
+    ]
+
+
+def is_open(known: Known) -> bool:
+    """Whether an alarm may still join an incident: it is not in `close` or later."""
+    return not known.ended and known.closed_at is None and known.phase not in ("close", "absorbed")
+
+
+def covering(state: Detection, service: str, test: bool) -> Known | None:
+    """Return the incident of a service: the open one, or the one that may still be reopened."""
+    found = [k for k in state.incidents.values() if service in k.services and k.test == test and not k.ended]
+    return next((k for k in found if is_open(k)), found[-1] if found else None)
+
+
+def _joinable(state: Detection, watched: Watched) -> Known | None:
+    """Return the open multi-service event of the alarm's region; of what nobody knows, any open incident."""
+    for known in state.incidents.values():
+        one_event = known.kind == "multi_service" and watched.fact.region in known.regions
+        if known.test == watched.test and is_open(known) and (one_event or not correlates(state)):
+            return known
+    return None
+
+
+def _join(state: Detection, known: Known, alarms: list[Watched], now: datetime) -> None:
+    plan = Plan()
+    for watched in alarms:
+        watched.incident = known.id
+        plan = plan.merged(watched.plan) if watched.plan else plan
+        watched.plan = None
+    known.services = unique([*known.services, *(w.fact.service for w in alarms)])
+    known.regions = unique([*known.regions, *(w.fact.region for w in alarms)])
+    _tell_incident(state, known.id, [w.fact for w in alarms], plan, now)
+
+
+def _tell_incident(state: Detection, incident: str, facts: list[AlarmFact], plan: Plan | None, now: datetime) -> None:
+    change = AlarmsChanged(alarms=facts, plan=plan)
+    state.owe(Signal(workflow_id=incident, name="alarms_changed", payload=change.model_dump(mode="json")), now)
+
+
+def make_event(state: Detection, group: Group, test: bool, now: datetime) -> bool:
+    """Promote the oldest incident of an event and let it take the others in.
+
+    Returns:
+        Whether there was an incident to promote.
+    """
+    mine = [w for w in state.alarms.values() if w.test == test and not w.silenced and w.fact.service in group.services]
+    open_ones = sorted(
+        (
+            k
+            for k in state.incidents.values()
+            if k.test == test and is_open(k) and set(k.services) & set(group.services)
+        ),
+        key=lambda k: (k.opened_at, k.id),
+    )
+    if not open_ones:
+        return False
+    target = next((k for k in open_ones if k.kind == "multi_service"), open_ones[0])
+    others = [k for k in open_ones if k is not target]
+    plan = Plan()
+    newcomers = []
+    for watched in mine:
+        owner = state.incidents.get(watched.incident)
+        if owner is None or not is_open(owner):
+            newcomers.append(watched)
+            plan = plan.merged(watched.plan) if watched.plan else plan
+            watched.plan = None
+        watched.incident = target.id
+    target.kind = "multi_service"
+    target.services = unique(
+        [*target.services, *(s for k in others for s in k.services), *(w.fact.service for w in newcomers)]
+    )
+    target.regions = unique(
+        [*target.regions, *(r for k in others for r in k.regions), *(w.fact.region for w in newcomers)]
+    )
+    promotion = Promotion(
+        alarms=[w.fact for w in newcomers], plan=plan, absorbed=[k.id for k in others], reason=group.reason
+    )
+    state.owe(Signal(workflow_id=target.id, name="promote", payload=promotion.model_dump(mode="json")), now)
+    for other in others:
+        _absorb(state, other, target, group.reason, now)
+    return True
+
+
+def _absorb(state: Detection, other: Known, target: Known, reason: str, now: datetime) -> None:
+    for watched in state.alarms.values():
+        if watched.incident == other.id:
+            watched.incident = target.id
+    other.phase, other.ended = "absorbed", True
+    absorption = Absorption(into=target.id, reason=reason)
+    state.owe(Signal(workflow_id=other.id, name="absorb", payload=absorption.model_dump(mode="json")), now)
+
+
+def new_id(state: Detection, now: datetime) -> str:
+    """Return the next incident's id: the day, and four or more characters that can be said aloud."""
+    state.opened += 1
+    digest = int.from_bytes(hashlib.sha256(f"{state.id} {state.opened} {now.isoformat()}".encode()).digest())
+    letters = ""
+    while True:
+        digest, index = divmod(digest, len(LETTERS))
+        letters += LETTERS[index]
+        name = f"INC-{now:%Y%m%d}-{letters}"
+        if len(letters) >= 4 and name not in state.incidents:
+            return name
+
+
+def open_incident(state: Detection, alarms: list[Watched], now: datetime, **given: Any) -> str:
+    """Open an incident for alarms, or for what `given` says (reports, a person)."""
+    name = given.pop("id", "") or new_id(state, now)
+    facts = [w.fact for w in alarms]
+    services = given.pop("services", None) or unique(f.service for f in facts)
+    regions = given.pop("regions", None) or unique(f.region for f in facts)
+    plan = given.pop("plan", Plan())
+    for watched in alarms:
+        watched.incident = name
+        plan = plan.merged(watched.plan) if watched.plan else plan
+        watched.plan = None
+    first = facts[0] if facts else None
+    incident = Incident(
+        **{
+            "id": name,
+            "clock_shift": state.clock_shift,
+            "detection": state.id,
+            "test": any(w.test for w in alarms),
+            "title": _title(first) if first else "",
+            "severity": min((f.severity for f in facts), default=3),
+            "opened_at": now,
+            "detected_by": first.source if first else "person",
+            "linked_to": _linked(state, services),
+            "alarms": {f.key: f for f in facts},
+            "services": services,
+            "regions": regions,
+            "plan": plan,
+            "policy": state.policy,
+            **given,
+        }
+    )
+    if any(f.source == "canary" for f in facts):
+        incident.customers_hit = "a canary fails"
+        incident.severity = min(incident.severity, 2)
+    state.incidents[name] = Known(
+        id=name, services=services, regions=regions, kind=incident.kind, test=incident.test, opened_at=now
+    )
+    origin = f"{state.id}/{state.opened}"
+    payload = incident.model_dump(mode="json")
+    state.owe(Start(workflow=INCIDENT, workflow_id=name, origin=origin, payload=payload), now)
+    return name
+
+
+def _title(fact: AlarmFact) -> str:
+    return fact.summary or f"{fact.service} {fact.metric or fact.alarm} in {fact.region}"
+
+
+def _linked(state: Detection, services: list[str]) -> str:
+    ended = [k for k in state.incidents.values() if k.closed_at and set(k.services) & set(services)]
+    return ended[-1].id if ended else ""
+
+
+def _open_declared(
+    state: Detection, message: messages.Declare, name: str, resolved: dict[str, Resolved], now: datetime
+) -> None:
+    plan = Plan()
+    for answer in resolved.values():
+        plan = plan.merged(answer.plan)
+    teams = {resolved[service].facts.team for service in message.services}
+    big = len(message.services) > 1 and len(teams) > 1
+    regions = (
+        [message.region]
+        if message.region
+        else unique(region for service in message.services for region in resolved[service].facts.regions[:1])
+    )
+    severity = min(message.severity or 3, 2 if big or message.customers_impacted else 5)
+    open_incident(
+        state,
+        [],
+        now,
+        id=name,
+        services=list(message.services),
+        regions=regions,
+        plan=plan,
+        title=message.title,
+        kind="multi_service" if big else "single_service",
+        severity=severity,
+        detected_by="person",
+        opened_by=message.by,
+        test=message.test,
+        customers_hit=f"declared by {message.by}" if message.customers_impacted else "",
+    )
+
+
+def _decide_report(state: Detection, report: messages.Report, resolved: Resolved, now: datetime) -> None:
+    home = resolved.facts.partition
+    if home != state.partition:
+        state.owe(_forward(state, home, "report", report), now)
+        return
+    fact = ReportFact(
+        at=now,
+        service=report.service,
+        region=report.region,
+        source=report.source,
+        count=report.count,
+        customer=report.customer,
+        text=report.text,
+        case=report.case,
+    )
+    if fact.case and any(r.case == fact.case and r.service == fact.service for r in state.reports):
+        state.repeats += 1
+        return
+    state.reports = [r for r in [*state.reports, fact] if now - r.at <= state.policy.reports_within][-REPORTS_KEPT:]
+    recent = [r for r in state.reports if r.service == fact.service]
+    over, social = _over(recent, state.policy)
+    known = covering(state, fact.service, report.test)
+    if known and is_open(known):
+        change = Reported(reports=[fact], over=over)
+        state.owe(Signal(workflow_id=known.id, name="reported", payload=change.model_dump(mode="json")), now)
+    elif over or social:
+        open_incident(
+            state,
+            [],
+            now,
+            services=[fact.service],
+            regions=unique(r.region for r in recent),
+            plan=resolved.plan,
+            title=f"{fact.service}: {over or social}",
+            severity=2 if over else 4,
+            detected_by="reports",
+            customers_hit=over,
+            reports=recent,
+            test=report.test,
+        )
+
+
+def _over(recent: list[ReportFact], policy: Policy) -> tuple[str, str]:
+    """Return why the reports are an event: by case or phone (customers are hit), or by social noise alone."""
+    direct = [r for r in recent if r.source in ("case", "phone")]
+    minutes = int(policy.reports_within.total_seconds() // 60)
+    customers = unique(r.customer for r in direct)
+    counted = sum(r.count for r in direct)
+    noise = sum(r.count for r in recent if r.source == "social")
+    if len(customers) >= policy.reports_customers:
+        return f"{len(customers)} customers reported within {minutes} min ({', '.join(customers[:5])})", ""
+    if counted >= policy.reports_count:
+        return f"{counted} reports by case or phone within {minutes} min", ""
+    return "", f"{noise} social posts within {minutes} min" if noise >= policy.reports_count else ""
+
+
+def gone(state: Detection, known: Known, now: datetime) -> None:
+    """Take an incident for over; its alarms find another, or open one."""
+    known.ended = True
+    known.closed_at = known.closed_at or now
+    for watched in list(state.alarms.values()):
+        if watched.incident == known.id and not watched.silenced:
+            watched.incident = ""
+            place(state, watched, now)

@@ -1,0 +1,1 @@
+"""Beyond one incident: campaigns and the operational review (rows L1, L3)."""

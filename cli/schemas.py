@@ -43,7 +43,7 @@ def _written(schema: dict[str, Any]) -> str:
 def every_message() -> list[type[Message]]:
     """Return every message of the contract, wherever in `model` it is."""
     found: set[type[Message]] = set()
-    for module in pkgutil.iter_modules(model.__path__, "model."):
+    for module in pkgutil.walk_packages(model.__path__, "model."):
         inside = vars(importlib.import_module(module.name)).values()
         found |= {it for it in inside if isinstance(it, type) and issubclass(it, Message) and it is not Message}
     return sorted(found, key=lambda message: message.update_name())

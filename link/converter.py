@@ -44,11 +44,17 @@ def _message_of(hint: Any) -> type[Message] | None:
     return None
 
 
+_JSON = _Json()
+_CONVERTERS = [
+    _JSON if isinstance(converter, JSONPlainPayloadConverter) else converter
+    for converter in DefaultPayloadConverter.default_encoding_payload_converters
+]
+"""Shared: the SDK makes a data converter anew for every workflow, activity and client call."""
+
+
 class _Payloads(CompositePayloadConverter):
     def __init__(self) -> None:
-        json = _Json()
-        converters = DefaultPayloadConverter.default_encoding_payload_converters
-        super().__init__(*(json if isinstance(c, JSONPlainPayloadConverter) else c for c in converters))
+        super().__init__(*_CONVERTERS)
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
         hints: list[Any] = type_hints or [None] * len(payloads)

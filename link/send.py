@@ -21,6 +21,8 @@ _AGAIN = {
     RPCStatusCode.ABORTED,
     RPCStatusCode.INTERNAL,
     RPCStatusCode.CANCELLED,
+    # "unexpected workflow task failure": the message met a run on its way into the next one.
+    RPCStatusCode.FAILED_PRECONDITION,
 }
 
 

@@ -1,14 +1,14 @@
 """What the Temporal Web UI shows of a process: where are we, what waits for whom, what do I send (design §3)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from model.close.checklist import ITEMS
 from model.detect.partition import Detection
-from model.engage.engagement import members
-from model.incident import CALL_LEADERS, Engagement, Incident, Phase
+from model.engage.engagement import members, pages_by_team
+from model.incident import CALL_LEADERS, Engagement, Incident, Paged, Phase
 from model.matter import unique
 from model.mitigate.proposals import Proposal
 from model.text import escape
@@ -96,10 +96,17 @@ def needs(incident: Incident) -> list[Need]:
     if incident.phase == Phase.CLOSE:
         found += _to_close(incident)
     elif not incident.closed_at:
-        rows = [row for row in incident.engagements.values() if row.open]
+        pages = pages_by_team(incident)
         found += [
-            Need(row.called_at, row.team, _page_state(incident, row), "acknowledge", _acknowledge(incident, row))
-            for row in rows
+            Need(
+                row.called_at,
+                row.team,
+                _page_state(row, pages.get(row.team, [])),
+                "acknowledge",
+                _acknowledge(incident, row),
+            )
+            for row in incident.engagements.values()
+            if row.open
         ]
     return sorted(found, key=lambda need: need.since, reverse=True)
 
@@ -168,14 +175,14 @@ def _needs(incident: Incident, now: datetime) -> str:
     return "\n\n".join(parts)
 
 
-def _page_state(incident: Incident, row: Engagement) -> str:
-    paged = [
-        f"{person} ({', '.join(p.channel for p in responder.pages if p.team == row.team and p.confirmed)})"
-        for person, responder in incident.people.items()
-        if any(p.team == row.team and p.confirmed for p in responder.pages)
-    ]
+def _page_state(row: Engagement, pages: Sequence[tuple[str, Paged]]) -> str:
+    channels: dict[str, list[str]] = {}
+    for person, paged in pages:
+        if paged.confirmed:
+            channels.setdefault(person, []).append(paged.channel)
+    told = [f"{person} ({', '.join(used)})" for person, used in channels.items()]
     state = "**nobody could be reached**; " if row.exhausted_at else ""
-    heard = f"paged: {', '.join(paged[:6])}" if paged else "nobody paged yet"
+    heard = f"paged: {', '.join(told[:6])}" if told else "nobody paged yet"
     return f"acknowledge. {state}{heard}. {escape(row.reason)}"
 
 

@@ -17,6 +17,13 @@ from model.text import Refused, cut
 
 TIMELINE_KEPT = 200
 """Timeline entries an incident carries; older ones leave once the record has them (design §2)."""
+TIMELINE_BYTES = 256 * 1024
+"""Bytes of words in those entries; what the record has leaves earlier when they are long."""
+ROOM = 1536 * 1024
+"""Bytes of JSON that people's messages may fill: a state of 2 MiB could not be handed to the next run, for good
+(facts-temporal: TMPRL1103). The rest is for what machines and our own processes say."""
+ALWAYS_FITS = 512
+"""Bytes a message may always have: an acknowledgement, a decision or a short word is never refused for its length."""
 ANSWERS_KEPT = 500
 """First answers kept per sender's key, so that a repeated message changes nothing."""
 SYSTEM = "allclear"
@@ -98,7 +105,13 @@ class Matter(BaseModel):
 
     def trim(self) -> None:
         """Let old entries go that the record has, and old answers."""
-        spare = len(self.timeline) - TIMELINE_KEPT
+        kept = words = 0
+        for entry in reversed(self.timeline):
+            words += len(entry.text.encode()) + len(entry.link.encode())
+            if kept == TIMELINE_KEPT or words > TIMELINE_BYTES:
+                break
+            kept += 1
+        spare = len(self.timeline) - kept
         if spare > 0:
             self.timeline = [entry for n, entry in enumerate(self.timeline) if n >= spare or entry.seq > self.recorded]
         while len(self.answers) > ANSWERS_KEPT:
@@ -123,10 +136,11 @@ class Act(Generic[AnyMatter]):
         """Take a message at a moment.
 
         Raises:
-            Refused: The matter went on elsewhere, or nobody says who they are.
+            Refused: The matter went on elsewhere, has no room for so many words, or nobody says who they are.
         """
         if matter.gone_to:
             raise Refused(f"this is now {matter.gone_to}: send it there")
+        _must_fit(matter, message)
         self.matter = matter
         self.message = message
         self.now = now
@@ -150,6 +164,23 @@ class Act(Generic[AnyMatter]):
     def answer(self, text: str) -> Answer:
         """Return what the sender hears."""
         return Answer(incident=self.matter.id, at=self.now, text=text)
+
+
+def _must_fit(matter: Matter, message: Message) -> None:
+    """Let a message take at most half of the room that is left, so that the last ones are short ones.
+
+    Raises:
+        Refused: It is too long for that.
+    """
+    size = len(message.model_dump_json())
+    if size <= ALWAYS_FITS:
+        return
+    most = max((ROOM - len(matter.model_dump_json())) // 2, ALWAYS_FITS)
+    if size > most:
+        raise Refused(
+            f"{matter.id} is nearly full of words: a message may have {most} bytes now, this one has {size}; "
+            "put the words elsewhere and send a link"
+        )
 
 
 def echo(act: Act[AnyMatter], answer: Answer) -> None:

@@ -4,7 +4,16 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
 from model.text import Cut, Name, Words, clean, cut
 from model.times import Moment
@@ -13,6 +22,11 @@ Source = Literal["service", "subsystem", "canary", "traffic"]
 """Kinds of alarm source (D1, D2, D4)."""
 Region = Annotated[Name, AfterValidator(lambda region: region or "global")]
 """A region; what names none is global."""
+MACHINE_WORDS = 500
+"""Bytes of words an alarm or a report may carry; more is cut: `Detection` keeps a thousand and more of them, and a
+state of 2 MiB could not be handed to its next run (facts-temporal: TMPRL1103)."""
+Brief = Annotated[str, BeforeValidator(lambda v: cut(clean(v), MACHINE_WORDS) if isinstance(v, str) else v)]
+"""What a machine wrote: cleaned, and cut when too long, because an alarm must not be lost for its length."""
 LightReason = Literal["false_alarm", "no_impact", "duplicate", "self_recovered"]
 """Why an event may end by the light way out (X0)."""
 
@@ -174,7 +188,7 @@ class Alarm(Message):
     state: Literal["ALARM", "OK"]
     source: Source = "service"
     severity: int | None = Field(default=None, ge=1, le=5)
-    summary: Cut = ""
+    summary: Brief = ""
     link: Cut = ""
     value: float | None = Field(default=None, allow_inf_nan=False)
     threshold: float | None = Field(default=None, allow_inf_nan=False)
@@ -196,7 +210,7 @@ class Report(Message):
     region: Region = "global"
     source: Literal["case", "phone", "social"]
     count: int = Field(default=1, ge=1, le=1_000_000)
-    text: Cut = ""
+    text: Brief = ""
     customer: Name = ""
     case: Name = ""
     link: Cut = ""

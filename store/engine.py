@@ -1,11 +1,12 @@
 """All that is asked of the store: each method is one transaction, and may be repeated."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Executable, Integer, Select, and_, bindparam, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.orm import InstrumentedAttribute
@@ -25,6 +26,12 @@ SETTLED: Final = ("done", "finished", "withdrawn", "reviewed", "delivered")
 """Statuses in which a matter is over, also where its process has not yet ended."""
 IN_PLACE: Final = ("validated", "in_force")
 """Statuses of an action item that has done by its date what it was to do: it is not overdue (R8, R11)."""
+
+Insert = Callable[[type[Base]], sqlite.Insert | postgresql.Insert]
+
+_REACHES: Final = "reaches"
+_KNOWN: Final = "known"
+"""Parameters of a write that are no columns: how far its timeline reaches, how much of it was recorded."""
 
 _COLUMNS: Final = [getattr(IncidentRow, name) for name in Summary.model_fields]
 _MATTER_COLUMNS: Final = [getattr(MatterRow, name) for name in MatterSummary.model_fields]
@@ -48,6 +55,8 @@ class Store:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
+        # Standard SQL has no insert that knows what to do about a row that is there.
+        self._insert: Insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
 
     async def close(self) -> None:
         """Close every connection; asked again, the store opens new ones."""
@@ -68,18 +77,14 @@ class Store:
         upto = _number(state, "next_seq", last + 1) - 1
         table, lines = _tables_of(matter_id)
         facts = Summary.model_validate(state) if table is IncidentRow else MatterSummary.of(state)
-        row: dict[str, object] = {**facts.model_dump(), "state": state, "upto": upto}
-        put = self._insert(table).values(row)
-        put = put.on_conflict_do_update(
-            index_elements=["id"],
-            set_={name: put.excluded[name] for name in row if name != "id"},
-            where=_older_than(table, upto, _number(state, "recorded", 0)),
-        )
+        row = {**facts.model_dump(), "state": state, "upto": upto}
+        kept = {_REACHES: upto, _KNOWN: _number(state, "recorded", 0)}
         written = [{_owner_of(lines).key: facts.id, **entry.model_dump()} for entry in entries]
+        put_facts, put_lines = _puts(self._insert, table, lines)
         async with self._transaction() as connection:
-            await connection.execute(put)
+            await connection.execute(put_facts, {**row, **kept})
             if written:
-                await connection.execute(self._insert(lines).on_conflict_do_nothing(), written)
+                await connection.execute(put_lines, written)
 
     async def put_outbox(self, item: OutboxItem) -> bool:
         """Keep a page or message.
@@ -221,12 +226,6 @@ class Store:
         async with self._transaction() as connection:
             return [Summary(**row) for row in (await connection.execute(latest_first)).mappings()]
 
-    def _insert(self, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
-        """Return an insert that knows what to do about a row that is there; standard SQL has none."""
-        if self.engine.dialect.name == "postgresql":
-            return postgresql.insert(table)
-        return sqlite.insert(table)
-
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
         with in_words(self.engine.url):
@@ -249,10 +248,24 @@ def _number(state: Mapping[str, object], name: str, default: int) -> int:
     return value if isinstance(value, int) else default
 
 
-def _older_than(table: type[IncidentRow | MatterRow], upto: int, recorded: int) -> ColumnElement[bool]:
+@cache
+def _puts(
+    insert: Insert, table: type[IncidentRow | MatterRow], lines: type[EntryRow | MatterEntryRow]
+) -> tuple[Executable, Executable]:
+    """Return how facts and lines are put where there may be some already: made once, a third of a write's time."""
+    put = insert(table)
+    names = [column.name for column in table.__table__.columns if column.name != "id"]
+    put = put.on_conflict_do_update(
+        index_elements=["id"], set_={name: put.excluded[name] for name in names}, where=_older_than(table)
+    )
+    return put, insert(lines).on_conflict_do_nothing()
+
+
+def _older_than(table: type[IncidentRow | MatterRow]) -> ColumnElement[bool]:
     """Return the condition that the facts kept are no newer than a batch.
 
     Batches of one long timeline reach equally far; the later one knows that more is recorded.
     """
-    known = func.coalesce(table.state["recorded"].as_integer(), 0)
-    return or_(table.upto < upto, and_(table.upto == upto, known <= recorded))
+    recorded = func.coalesce(table.state["recorded"].as_integer(), 0)
+    upto = bindparam(_REACHES, type_=Integer())
+    return or_(table.upto < upto, and_(table.upto == upto, recorded <= bindparam(_KNOWN, type_=Integer())))

@@ -40,7 +40,7 @@ from model.catalogue.catalog import UNMAPPED, Catalog, CatalogError
 from model.text import Refused
 from store import Store, open_store
 from store.migrate import upgrade
-from worker.compose import GRACE, Connectors, make_worker
+from worker.compose import GRACE, Connectors, make_worker, rest_collector
 from worker.embedded import HOST, running_at
 from worker.files import load_catalog
 from worker.schedules import keep_schedules
@@ -265,6 +265,7 @@ async def working(
     catalog = await asyncio.to_thread(file.load)
     parts = connectors(settings, store, announce)
     secret = settings.the_secret()
+    rest_collector()
     try:
         await open_detections(client, catalog)
         await keep_schedules(client, say=say)

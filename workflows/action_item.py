@@ -10,7 +10,7 @@ from model.effects import Outcome
 from model.reflect import action_course, after_messages
 from model.reflect import action_item as rules
 from model.reflect.action_item import ActionItem as State
-from model.reflect.action_item import Replaced
+from model.reflect.action_item import CustomersTold, Replaced
 from model.text import Refused
 from workflows.after import AfterProcess
 from workflows.door import door
@@ -73,7 +73,7 @@ class ActionItem(AfterProcess):
     @workflow.signal(description="internal: customers know the date as it stands")
     def customers_told(self, x: Any = None) -> None:
         """Learn that customers were told of a moved promise."""
-        rules.customers_told(self.state, self.now())
+        rules.customers_told(self.state, CustomersTold.model_validate(x or {}), self.now())
         self.touched = True
 
     @workflow.query(description="Everything this item knows.")

@@ -31,6 +31,8 @@ BATCH = 200
 class Detection(Process):
     """Watches one partition; regions are keys in its state."""
 
+    state: State
+
     @workflow.init
     def __init__(self, state: State | None = None) -> None:
         """Begin with what the last run knew; a first run knows its partition by its own id."""

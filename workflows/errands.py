@@ -28,6 +28,8 @@ PAGE_WITHIN = timedelta(seconds=10)
 OTHERS_WITHIN = timedelta(seconds=30)
 NOTICE_WITHIN = timedelta(seconds=120)
 """All customers of one message."""
+LONGEST_ID = 1000
+"""Characters a workflow's id may have (the server's `limit.maxIDLength`)."""
 
 
 async def page(key: str, owed: Owed) -> Outcome:
@@ -106,6 +108,8 @@ async def signal(key: str, owed: Owed) -> Outcome:
     """Give another process of ours a word; one that is gone for good is an outcome."""
     order = owed.order
     assert isinstance(order, Signal)
+    if not 0 < len(order.workflow_id) <= LONGEST_ID:  # the server would refuse the whole turn, for ever
+        return Outcome(ok=False, again=False, reason=f"'{order.workflow_id[:60]}' is no process's id")
     try:
         await workflow.get_external_workflow_handle(order.workflow_id).signal(order.name, order.payload)
     except ApplicationError as error:

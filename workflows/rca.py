@@ -5,14 +5,23 @@ from typing import Any
 
 from temporalio import workflow
 
+from link import catalog as live
+from model.coordinate.wording import Names, refuse_internal
 from model.effects import Outcome
 from model.reflect import after_messages
 from model.reflect import rca as rules
-from model.reflect.rca import AuthorNamed
+from model.reflect.rca import AuthorNamed, CustomersNamed
 from model.reflect.rca import Rca as State
 from workflows.after import AfterProcess
 from workflows.door import door
 from workflows.matter import MOVED
+
+
+def _nothing_internal(rca: State, said: after_messages.Submit) -> None:
+    """Check against the whole catalogue: an RCA's plan knows only the names of its own services."""
+    catalog = live.live()
+    if catalog:
+        refuse_internal(said.text, Names.of_catalog(catalog))
 
 
 @workflow.defn(name="Rca")
@@ -34,7 +43,7 @@ class Rca(AfterProcess):
             workflow.set_current_details(MOVED)
             workflow.continue_as_new(self.state)
 
-    submit = door(after_messages.Submit, rules.submit)
+    submit = door(after_messages.Submit, rules.submit, _nothing_internal)
     approve = door(after_messages.Approve, rules.approve)
     recall = door(after_messages.Recall, rules.recall)
 
@@ -50,6 +59,12 @@ class Rca(AfterProcess):
     def author_named(self, x: Any = None) -> None:
         """Learn who writes it."""
         rules.author_named(self.state, AuthorNamed.model_validate(x), self.now())
+        self.touched = True
+
+    @workflow.signal(description="internal: the incident was not over, and these customers were hit too")
+    def customers_named(self, x: Any = None) -> None:
+        """Learn of further customers."""
+        rules.customers_named(self.state, CustomersNamed.model_validate(x), self.now())
         self.touched = True
 
     @workflow.query(description="Everything this RCA knows.")

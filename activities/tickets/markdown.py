@@ -13,7 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from activities import Failed
 from activities.tickets import Ticketing
-from model.incident import Engagement, Incident, Paged
+from model.engage.engagement import pages_by_team
+from model.incident import Incident, Paged
 from model.matter import Entry
 from model.text import clean, escape
 from model.times import ago
@@ -77,6 +78,7 @@ def render(incident: Incident, entries: Sequence[Entry]) -> str:
     return _TEMPLATES.get_template("incident.md.j2").render(
         incident=incident,
         entries=entries,
+        first_pages=_first_pages(incident),
         as_of=entries[-1].at if entries else incident.opened_at,
         in_full=[entry for entry in entries if _is_long(entry)],
         days=_day_changes(entries),
@@ -127,23 +129,19 @@ def _after(at: datetime, start: datetime) -> Md:
     return Md(f"{_moment(at)} ({ago(at - start)} after it opened)")
 
 
-def _first_page(row: Engagement, incident: Incident) -> Md:
-    """Return who of a team was paged first, when and how; people of several teams count under the first."""
-    pages = [
-        (page, person)
-        for person, responder in incident.people.items()
-        for page in responder.pages
-        if page.team == row.team
-    ]
-    if not pages:
-        return Md(NOTHING)
-    page, person = min(pages, key=_reached_first)
+def _first_pages(incident: Incident) -> dict[str, Md]:
+    """Return who of each team was paged first, when and how; people of several teams count under the first."""
+    return {team: _first_page(pages, incident) for team, pages in pages_by_team(incident).items()}
+
+
+def _first_page(pages: Sequence[tuple[str, Paged]], incident: Incident) -> Md:
+    person, page = min(pages, key=_reached_first)
     failed = " (not reached)" if page.failed_at else ""
     return Md(f"{_clock(page.at, _day(incident.opened_at))} {_shown(person)}, {_shown(page.channel)}{failed}")
 
 
-def _reached_first(item: tuple[Paged, str]) -> tuple[bool, datetime, str]:
-    page, person = item
+def _reached_first(item: tuple[str, Paged]) -> tuple[bool, datetime, str]:
+    person, page = item
     return page.failed_at is not None, page.at, person
 
 
@@ -194,7 +192,6 @@ def _templates() -> Environment:
         "after": _after,
         "clock": _clock,
         "day": _day,
-        "first_page": _first_page,
         "link": _link,
         "listed": _listed,
         "moment": _moment,

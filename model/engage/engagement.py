@@ -79,6 +79,15 @@ def pages_of(responder: Responder | None) -> list[Paged]:
     return [page for page in responder.pages if page.call == responder.call] if responder else []
 
 
+def pages_by_team(incident: Incident) -> dict[str, list[tuple[str, Paged]]]:
+    """Return every team's pages, each with its person: one pass, where a question per team would be one for each."""
+    found: dict[str, list[tuple[str, Paged]]] = {}
+    for person, responder in incident.people.items():
+        for paged in responder.pages:
+            found.setdefault(paged.team, []).append((person, paged))
+    return found
+
+
 def page(incident: Incident, team: str, person: str, contact: int, level: int, now: datetime) -> None:
     """Owe one page to one person over one of their channels."""
     planned = incident.plan.people[person]

@@ -32,7 +32,11 @@ class Step:
 
 def answered_elsewhere(incident: Incident, row: Engagement) -> bool:
     """Whether somebody who was called because this team did not answer is there."""
-    return any(row.team in other.called_for and other.acknowledged_at for other in incident.engagements.values())
+    return any(
+        other.acknowledged_at and row.team in other.called_for
+        for other in incident.engagements.values()
+        if other.called_for
+    )
 
 
 def next_step(incident: Incident, row: Engagement) -> Step | None:

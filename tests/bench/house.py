@@ -25,7 +25,7 @@ from store import Store, open_store
 from store.migrate import upgrade
 from tests.bench.bare import Reach, bare_worker
 from worker.binaries import binary
-from worker.compose import Connectors, make_worker
+from worker.compose import Connectors, make_worker, rest_collector
 from worker.embedded import FLAGS
 
 PARTITION, REGION = "bench", "here"
@@ -114,6 +114,7 @@ async def house(catalog: Catalog, policy: Mapping[str, Any] | None = None) -> As
             recorder=SqlRecorder(store),
             tickets=StampingTickets(store, folder / "tickets", pager),
         )
+        rest_collector()
         try:
             async with await _server(folder, secret) as server:
                 await attributes.register(server.client)

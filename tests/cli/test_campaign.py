@@ -13,7 +13,7 @@ import pytest
 import typer
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.catalogue.live import LiveCatalogue
 from activities.comms.outbox import OutboxMessenger
@@ -35,7 +35,6 @@ from model.text import Refused
 from store.migrate import upgrade
 from tests.cli.typing import PATIENCE, Typed
 from tests.store.samples import opened
-from worker.compose import runner
 from worker.files import EXAMPLE_CATALOG, load_catalog
 from workflows.campaign import Campaign as Process
 
@@ -107,7 +106,8 @@ async def slug(client: Client, tmp_path: Path) -> AsyncIterator[str]:
         starter, messenger = Starter(client, queue=name), OutboxMessenger(store)
         recording = Recording(SqlRecorder(store), MarkdownTickets(store, tmp_path / "tickets"))
         worker = Worker(
-            client, task_queue=name, workflows=[Process], interceptors=[Guard(SECRET)], workflow_runner=runner(),
+            client, task_queue=name, workflows=[Process], interceptors=[Guard(SECRET)],
+            workflow_runner=UnsandboxedWorkflowRunner(),
             activities=[LiveCatalogue().plan, Telling({"*": messenger}, messenger).tell, recording.record],
         )  # fmt: skip
         async with worker:

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHistory
-from temporalio.worker import Replayer
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
 from link.converter import DATA_CONVERTER
 from link.guard import Guard
 from tests.replay.make import FOLDER, SCENARIOS, STORIES
-from worker.compose import WORKFLOWS, runner
+from worker.compose import WORKFLOWS
 
 HISTORIES = sorted(path.name for path in FOLDER.glob("*.json.gz"))
 PAGES: Mapping[str, int] = {"engage": 2, "exhausted": 24, "coordinate": 2, "close": 2, "over": 2}
@@ -31,7 +31,7 @@ def replayer(**more: Any) -> Replayer:
         workflows=WORKFLOWS,
         data_converter=DATA_CONVERTER,
         interceptors=[Guard("another secret than the one that signed")],
-        workflow_runner=runner(),
+        workflow_runner=UnsandboxedWorkflowRunner(),
         **more,
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.client import WorkflowUpdateFailedError
-from temporalio.worker import Replayer, Worker
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 
 from activities.catalogue.live import LiveCatalogue
 from activities.comms.outbox import OutboxMessenger
@@ -27,7 +27,6 @@ from model.effects import Errand, Outcome, Start
 from model.text import Refused
 from store import Store, open_store
 from store.migrate import upgrade
-from worker.compose import runner
 from worker.drill.drivers import Driver, skipping
 from worker.drill.settle import Settler
 from worker.files import EXAMPLE_CATALOG, load_catalog
@@ -105,7 +104,10 @@ class Stage:
     async def replay(self, workflow_id: str) -> None:
         """Run a history again: what is not replayable raises."""
         replayer = Replayer(
-            workflows=WORKFLOWS, data_converter=DATA_CONVERTER, interceptors=[Guard(SECRET)], workflow_runner=runner()
+            workflows=WORKFLOWS,
+            data_converter=DATA_CONVERTER,
+            interceptors=[Guard(SECRET)],
+            workflow_runner=UnsandboxedWorkflowRunner(),
         )
         await replayer.replay_workflow(await self.client.get_workflow_handle(workflow_id).fetch_history())
 
@@ -131,7 +133,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
                 workflows=WORKFLOWS,
                 activities=it.activities(),
                 interceptors=[Guard(SECRET)],
-                workflow_runner=runner(),
+                workflow_runner=UnsandboxedWorkflowRunner(),
             ):
                 yield it
     finally:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from temporalio import activity, workflow
 from temporalio.client import WorkflowHandle, WorkflowHistory, WorkflowUpdateFailedError
-from temporalio.worker import Replayer, Worker
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 
 from activities.catalogue.live import LiveCatalogue
 from activities.comms.outbox import OutboxMessenger
@@ -33,7 +33,6 @@ from tests.model.after import INCIDENT, days, hours, plan
 from tests.model.simulation import CATALOG, START
 from tests.model.test_coe_process import GOOD
 from tests.model.test_rca import TEXT
-from worker.compose import runner
 from worker.drill.drivers import Driver, skipping
 from worker.drill.settle import Settler
 from workflows.action_item import ActionItem
@@ -135,7 +134,7 @@ class House:
             workflows=list(PROCESSES.values()),
             data_converter=DATA_CONVERTER,
             interceptors=[Guard(SECRET)],
-            workflow_runner=runner(),
+            workflow_runner=UnsandboxedWorkflowRunner(),
         )
         await replayer.replay_workflow(WorkflowHistory(self.id, history.events))
 
@@ -163,7 +162,7 @@ async def house(folder: Path, cached: int = 100) -> AsyncIterator[House]:
                 workflows=[*PROCESSES.values(), Listener],
                 activities=activities,
                 interceptors=[Guard(SECRET)],
-                workflow_runner=runner(),
+                workflow_runner=UnsandboxedWorkflowRunner(),
                 max_cached_workflows=cached,
             ):
                 yield House(server, store, recorded, base)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import actions, after, campaign, catalog, detect, drill, incident, run, schemas, short
+from cli import actions, after, campaign, catalog, detect, drill, incident, run, schemas, short, watch
 from link.send import Unreachable
 from model.text import Refused
 from store import StoreError
@@ -33,6 +33,7 @@ def make_app() -> typer.Typer:
     after.add(app)
     actions.add(app)
     campaign.add(app)
+    watch.add(app)
     schemas.add(app)
     return app
 

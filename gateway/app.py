@@ -1,19 +1,22 @@
 """The gateway as one application."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 from temporalio.client import Client
 
+from gateway.absorbing import Memory
 from gateway.api import api_routes, health_routes
 from gateway.delivery import Delivery
 from gateway.door import Door
 from gateway.gauges import Gauges
-from gateway.intake import intake_routes
+from gateway.health import dashboard_routes
+from gateway.intake import Keys, intake_routes
 from gateway.openapi import Documented
 from gateway.phone import Phone, phone_routes
 from gateway.problems import tell_problems
+from gateway.sources.sns import Fetch, Verifier
 from model.catalogue.catalog import Catalog
 from store import Store
 
@@ -26,6 +29,10 @@ def make_app(
     secret: str,
     token: str = "",
     public_url: str,
+    keys: Mapping[str, Sequence[str]] | None = None,
+    topics: Sequence[str] = (),
+    alone: bool = False,
+    fetch: Fetch | None = None,
 ) -> FastAPI:
     """Return the gateway.
 
@@ -36,9 +43,13 @@ def make_app(
         secret: Signs the links of pages; the workers' secret.
         token: What machines show; empty: only loopback is let in.
         public_url: How people's phones reach the gateway.
+        keys: Further keys for each source of alarms (`Settings.source_keys`).
+        topics: SNS topics whose CloudWatch alarms are taken, by their whole ARN.
+        alone: No other gateway takes alarms, so that every repeat can be absorbed here; see `gateway.absorbing`.
+        fetch: Gets SNS's certificates; by default from Amazon.
 
     Raises:
-        ValueError: The secret is empty, so that anybody could sign a link.
+        ValueError: The secret is empty, so that anybody could sign a link; or a signing key is none.
     """
     if not secret:
         raise ValueError("the gateway needs a secret: an empty one proves nothing")
@@ -55,7 +66,10 @@ def make_app(
     gauges = Gauges()
     door = Door(token, public_url)
     app.include_router(health_routes(client))
-    app.include_router(intake_routes(door, Delivery(client, catalog), gauges))
+    delivery = Delivery(client, catalog, Memory(alone=alone))
+    verifier = Verifier(topics, fetch)
+    app.include_router(intake_routes(Keys(token, keys or {}, topics), public_url, delivery, gauges, catalog, verifier))
+    app.include_router(dashboard_routes(door, client, catalog))
     app.include_router(api_routes(door, store, gauges))
     app.include_router(phone_routes(Phone(client, store, secret)))
     return app

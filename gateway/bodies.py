@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import Any, NoReturn
+from typing import Any
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
@@ -17,6 +17,8 @@ PATIENCE = 30.0
 """Seconds a body may take to arrive."""
 MOST = 10_000
 """Alarms or reports in one body."""
+DEEPEST = 64
+"""Levels of lists and objects in a body; no sender's format has ten."""
 
 
 async def read_body(request: Request, largest: int = LARGEST) -> bytes:
@@ -41,8 +43,11 @@ async def read_body(request: Request, largest: int = LARGEST) -> bytes:
     return b"".join(kept)
 
 
+_TOO_DEEP = f"the body is nested too deeply: at most {DEEPEST} levels"
+
+
 def parse_json(body: bytes) -> Any:
-    """Return what a body says.
+    """Return what a body says. A number that is none (`NaN`, `Infinity`) is refused with the field it stands in.
 
     Raises:
         Problem: It is not JSON; the text says where.
@@ -50,20 +55,34 @@ def parse_json(body: bytes) -> Any:
     if not body.strip():
         raise Problem(400, "the body is empty: send JSON")
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_constant=_no_number)
+        data = json.loads(body.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise Problem(400, f"the body is not UTF-8 (byte {error.start})") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno} (character {error.pos})"
         raise Problem(400, f"the body is not JSON: {error.msg} at {where}") from None
     except RecursionError:
-        raise Problem(400, "the body is nested too deeply") from None
+        raise Problem(400, _TOO_DEEP) from None
     except ValueError as error:  # a number of thousands of digits
         raise Problem(400, f"the body is not JSON we can read: {error}") from None
+    if _deeper(data, DEEPEST):
+        raise Problem(400, _TOO_DEEP)
+    return data
 
 
-def _no_number(name: str) -> NoReturn:
-    raise Problem(400, f"the body is not JSON: {name} is no number; leave the field out")
+def _deeper(data: Any, limit: int) -> bool:
+    """Whether lists and objects lie in each other on more than so many levels."""
+    level = [data] if isinstance(data, dict | list) else []
+    for _ in range(limit):
+        level = [
+            child
+            for one in level
+            for child in (one.values() if isinstance(one, dict) else one)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return bool(level)
 
 
 def items_of(data: Any, plural: str) -> list[Any]:

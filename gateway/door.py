@@ -1,7 +1,8 @@
-"""Who may come in: whoever shows the token, or, where none is set, this machine itself."""
+"""Who may come in: whoever shows a key, or, where none is set, this machine itself."""
 
 import hmac
 import ipaddress
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -15,36 +16,43 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 class Door:
     """A dependency of every route that is for machines."""
 
-    def __init__(self, token: str, public_url: str) -> None:
-        """Ask for `token`; without one, let loopback in, by a name that is ours."""
-        self._token = token.encode()
+    def __init__(self, token: str, public_url: str, keys: Sequence[str] = (), setting: str = SETTING) -> None:
+        """Ask for `token`, or one of `keys`; without any, let loopback in, by a name that is ours.
+
+        Args:
+            token: The gateway's own, which opens every door.
+            public_url: How others reach the gateway.
+            keys: Further ones of this door: several, so that they can be changed one after the other.
+            setting: Where they are set.
+        """
+        self._keys = [key.encode() for key in (token, *keys) if key]
+        self._setting = setting
         self._public_host = (urlsplit(public_url).hostname or "").casefold()
 
     async def __call__(self, request: Request) -> None:
         """Let a request pass.
 
         Raises:
-            Problem: It may not: 401 where a token is asked for, 403 where none is set.
+            Problem: It may not: 401 where a key is asked for, 403 where none is set.
         """
-        if self._token:
-            self._ask_token(request)
+        if self._keys:
+            self._ask_key(request)
         elif reason := self._stranger(request):
             raise Problem(
                 403,
                 f"without a token only this machine itself is let in, and {reason}: "
-                f"set {SETTING} at the gateway and send it as `Authorization: Bearer ...`",
+                f"set {self._setting} at the gateway and send it as `Authorization: Bearer ...`",
             )
 
-    def _ask_token(self, request: Request) -> None:
+    def _ask_key(self, request: Request) -> None:
         scheme, _, shown = request.headers.get("authorization", "").partition(" ")
         # latin-1 is how the header was decoded: this gives the bytes that were sent.
-        right = hmac.compare_digest(shown.strip().encode("latin-1", "replace"), self._token)
-        if scheme.lower() == "bearer" and right:
+        if one_of(shown.strip().encode("latin-1", "replace"), self._keys) and scheme.lower() == "bearer":
             return
         why = "the token shown is not the one" if shown else "no token was shown"
         raise Problem(
             401,
-            f"{why}: send the gateway's {SETTING} as the header `Authorization: Bearer ...`",
+            f"{why}: send the gateway's {self._setting} as the header `Authorization: Bearer ...`",
             headers={"WWW-Authenticate": 'Bearer realm="allclear"'},
         )
 
@@ -68,6 +76,11 @@ class Door:
         if name == "localhost" or (name and name == self._public_host):
             return True
         return _loopback(name) if "." in name or ":" in name else dotless
+
+
+def one_of(shown: bytes, right: Sequence[bytes]) -> bool:
+    """Whether one is right, in the same time whichever it is."""
+    return sum(hmac.compare_digest(shown, each) for each in right) > 0
 
 
 def _loopback(host: str) -> bool:

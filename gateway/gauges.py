@@ -13,8 +13,12 @@ class Gauges:
         """Begin at zero."""
         self._registry = CollectorRegistry()
         self.received = self._counter("received", "Alarms and reports that came in")
-        self.accepted = self._counter("accepted", "Alarms and reports that Temporal has")
-        self.refused = self._counter("refused", "Alarms and reports that could not be read")
+        self.accepted = self._counter("accepted", "Alarms and reports that were handed to Temporal")
+        self.absorbed = self._counter("absorbed", "Alarms whose state Temporal had already, and that did not travel")
+        self.ignored = self._counter("ignored", "Alarms that were understood and tell no change of state")
+        self.refused = self._counter(
+            "refused", "Alarms and reports that could not be read, and requests that proved nothing"
+        )
         self.undelivered = self._counter("undelivered", "Alarms and reports that Temporal did not take")
         self.seconds = Histogram(
             "allclear_acceptance_seconds",

@@ -2,38 +2,110 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from gateway import alertmanager
 from gateway.bodies import items_of, parse_json, read_body
 from gateway.delivery import Delivered, Delivery
-from gateway.door import Door
+from gateway.door import SETTING, Door
 from gateway.gauges import Gauges
-from gateway.openapi import ALERTMANAGER, ANSWERS, body
+from gateway.openapi import ANSWERS, SNS, body
 from gateway.problems import RETRY_AFTER, Problem
-from gateway.reading import FAULTS_SHOWN, Batch, read_items
+from gateway.reading import FAULTS_SHOWN, Batch, Fault, Ignored, Seen, read_items
+from gateway.signatures import SIGNING, GrafanaSignature, Signature, StandardSignature
+from gateway.sources import Source, cloudwatch
+from gateway.sources.alertmanager import ALERTMANAGER
+from gateway.sources.cloudevents import CLOUDEVENTS
+from gateway.sources.common import line
+from gateway.sources.datadog import DATADOG
+from gateway.sources.eventbridge import EVENTBRIDGE
+from gateway.sources.grafana import GRAFANA
+from gateway.sources.sns import TOPICS, Verifier
+from model.catalogue.catalog import Catalog
 from model.messages import Alarm, Report
+from model.text import NAME_LIMIT
 
+FROM_OUTSIDE: Final = (ALERTMANAGER, EVENTBRIDGE, GRAFANA, DATADOG, CLOUDEVENTS)
+"""Senders whose bodies are read in the same way; CloudWatch comes in SNS's envelope."""
+SMALL: Final = 64 * 1024
+"""Bytes of a body that is read where it came in, in a few milliseconds; a larger one in a thread."""
 _AGAIN = {
     "alarm": "send all of it again: what was accepted changes nothing a second time",
     "report": "send all of it again: a report with a `key` counts once, others count again",
 }
 
 
+@dataclass(frozen=True)
+class Keys:
+    """What senders prove themselves with.
+
+    Attributes:
+        token: The gateway's own; empty with no other key: only loopback is let in.
+        sources: Further keys for each source: several, so that they can be changed one after the other. Keys of
+            `allclear` and `cloudevents` that begin with `whsec_` sign (Standard Webhooks), others are shown as tokens.
+        topics: SNS topics whose CloudWatch alarms are taken, each by its whole ARN.
+    """
+
+    token: str = field(default="", repr=False)
+    sources: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
+    topics: Sequence[str] = ()
+
+    def shown(self, source: str) -> list[str]:
+        """Return the keys that are shown as tokens."""
+        return [key for key in self.sources.get(source, ()) if not key.startswith(SIGNING)]
+
+    def signing(self, source: str) -> list[str]:
+        """Return the keys that sign."""
+        return [key for key in self.sources.get(source, ()) if key.startswith(SIGNING)]
+
+
+class Admission:
+    """Lets a sender in: by what it shows before its body is read, or by a signature over the body."""
+
+    def __init__(self, door: Door, signature: Signature | None = None) -> None:
+        """Ask for a `signature` where one is there, else at the `door`."""
+        self._door = door
+        self._signature = signature
+
+    async def body(self, request: Request) -> bytes:
+        """Return the body of a sender who may send.
+
+        Raises:
+            Problem: It may not, or the body does not arrive.
+        """
+        if self._signature is None or self._signature.header not in request.headers:
+            await self._door(request)
+            return await read_body(request)
+        found = await read_body(request)
+        self._signature.check(request.headers, found)
+        return found
+
+
 class Intake:
     """Takes what was read from a body.
 
-    The reading itself is done in a thread: a body of 5 MiB takes a second, in which pages still have to go out.
+    The reading of large ones is done in a thread: a body of 5 MiB takes a second, in which pages still have to go out.
     """
 
-    def __init__(self, delivery: Delivery, gauges: Gauges) -> None:
-        """Deliver by `delivery`, and count."""
+    def __init__(self, delivery: Delivery, gauges: Gauges, catalog: Callable[[], Catalog]) -> None:
+        """Deliver by `delivery`, and count; the rules of `catalog` say what alarms from outside mean."""
         self._delivery = delivery
         self._gauges = gauges
+        self._catalog = catalog
+
+    async def alarms(self, source: Source, headers: Mapping[str, str], raw: bytes, began: float) -> JSONResponse:
+        """Take a body of a sender's."""
+        catalog = self._catalog()
+
+        def read() -> Batch[Alarm]:
+            return read_seen(source, catalog, source.opened(headers, raw))
+
+        batch = read() if len(raw) <= SMALL else await asyncio.to_thread(read)
+        return await self.take(source.name, batch, began)
 
     async def take(self, source: str, batch: Batch[Alarm] | Batch[Report], began: float) -> JSONResponse:
         """Deliver what could be read, and answer for all of it.
@@ -42,37 +114,103 @@ class Intake:
             Problem: Something could not be read, or not be delivered; what could be, was.
         """
         gauges = self._gauges
-        gauges.received.labels(source).inc(len(batch.messages) + batch.refused)
-        gauges.refused.labels(source).inc(batch.refused)
         done = await self._delivery.deliver(batch.messages)
-        gauges.accepted.labels(source).inc(done.accepted)
-        gauges.undelivered.labels(source).inc(len(batch.messages) - done.accepted)
+        gauges.received.labels(source).inc(len(batch.messages) + batch.refused + batch.told)
+        for counter, count in (
+            (gauges.refused, batch.refused),
+            (gauges.ignored, batch.told),
+            (gauges.absorbed, done.absorbed),
+            (gauges.accepted, done.accepted - done.absorbed),
+            (gauges.undelivered, len(batch.messages) - done.accepted),
+        ):
+            if count:
+                counter.labels(source).inc(count)
         said = _said(batch, done)
         if done.failure:
             kind = "report" if isinstance(batch.messages[0], Report) else "alarm"
             text = f"{done.failure}; {done.accepted} of {len(batch.messages)} accepted. Then {_AGAIN[kind]}"
             raise Problem(503, text, headers=RETRY_AFTER, **said)
         if batch.faults:
-            total = len(batch.messages) + batch.refused
+            total = len(batch.messages) + batch.refused + batch.told
             raise Problem(422, f"{batch.refused} of {total} could not be read; the others are accepted", **said)
         gauges.seconds.labels(source).observe(time.monotonic() - began)
         return JSONResponse(said, 202)
 
 
+def read_seen(source: Source, catalog: Catalog, items: Sequence[Any]) -> Batch[Alarm]:
+    """Return the alarms that items of a source mean, by its own words and the catalogue's rules."""
+    return meant(source.name, catalog, [source.seen(n, item) for n, item in enumerate(items)], source.fields)
+
+
+def meant(
+    name: str, catalog: Catalog, found: Sequence[Seen | Fault | Ignored], fields: Mapping[str, str]
+) -> Batch[Alarm]:
+    """Return alarms as the catalogue's rules say; what names no service goes to incident response."""
+    items: list[Any] = []
+    for seen in found:
+        if isinstance(seen, Seen):
+            said = {**seen.fields, **catalog.matched(name, seen.labels), "by": name}
+            said.setdefault("service", line(f"{name}:{said.get('alarm', '')}")[:NAME_LIMIT])
+            items.append(said)
+        else:
+            items.append(seen)
+    return read_items(Alarm, items, fields)
+
+
+def read_ours(catalog: Catalog, items: Sequence[Any]) -> Batch[Alarm]:
+    """Return alarms that are written as ours; the catalogue's rules may still say more of them."""
+    if not catalog.rules_for("allclear"):
+        return read_items(Alarm, items)
+    found = []
+    for item in items:
+        if isinstance(item, dict):
+            labels = {name: value for name, value in item.items() if isinstance(value, str)}
+            if more := catalog.matched("allclear", labels):
+                found.append({**item, **more})
+                continue
+        found.append(item)
+    return read_items(Alarm, found)
+
+
 def _said(batch: Batch[Alarm] | Batch[Report], done: Delivered) -> dict[str, Any]:
     """Return the fields of an answer; lists of what went wrong only where something did."""
     said: dict[str, Any] = {"accepted": done.accepted, "unmapped": done.unmapped}
+    if done.absorbed:
+        said["absorbed"] = done.absorbed
     if batch.ignored:
-        said["ignored"] = batch.ignored[:FAULTS_SHOWN]
+        said["ignored"] = [ignored.shown() for ignored in batch.ignored[:FAULTS_SHOWN]]
     if batch.faults:
         said["errors"] = [fault.shown() for fault in batch.faults[:FAULTS_SHOWN]]
     return said
 
 
-def intake_routes(door: Door, delivery: Delivery, gauges: Gauges) -> APIRouter:
-    """Return the routes by which machines report."""
-    intake = Intake(delivery, gauges)
-    routes = APIRouter(dependencies=[Depends(door)], tags=["intake"])
+def intake_routes(
+    keys: Keys,
+    public_url: str,
+    delivery: Delivery,
+    gauges: Gauges,
+    catalog: Callable[[], Catalog],
+    verifier: Verifier | None = None,
+) -> APIRouter:
+    """Return the routes by which machines report.
+
+    Raises:
+        ValueError: A signing key is none.
+    """
+    intake = Intake(delivery, gauges, catalog)
+    routes = APIRouter(tags=["intake"])
+
+    def door(source: str) -> Door:
+        setting = f"{SETTING} or ALLCLEAR_KEYS_{source.upper()}" if source else SETTING
+        # A source whose keys only sign has a key: without a signature nobody is let in, this machine neither.
+        return Door(keys.token, public_url, keys.shown(source) or keys.signing(source), setting)
+
+    def standard(source: str) -> Admission:
+        signing = keys.signing(source)
+        signature = StandardSignature(signing, f"ALLCLEAR_KEYS_{source.upper()}") if signing else None
+        return Admission(door(source), signature)
+
+    ours = standard("allclear")
 
     @routes.post("/alarms/allclear", status_code=202, responses=ANSWERS, openapi_extra=body(Alarm, "alarms"))
     async def alarms(request: Request) -> JSONResponse:
@@ -82,14 +220,12 @@ def intake_routes(door: Door, delivery: Delivery, gauges: Gauges) -> APIRouter:
         and named under `ignored`.
         """
         began = time.monotonic()
-        items = items_of(parse_json(await read_body(request)), "alarms")
-        return await intake.take("allclear", await asyncio.to_thread(read_items, Alarm, items), began)
+        raw = await ours.body(request)
 
-    @routes.post("/alarms/alertmanager", status_code=202, responses=ANSWERS, openapi_extra=ALERTMANAGER)
-    async def alerts(request: Request) -> JSONResponse:
-        began = time.monotonic()
-        found = alerts_of(parse_json(await read_body(request)))
-        return await intake.take("alertmanager", await asyncio.to_thread(_read_alerts, found), began)
+        def read() -> Batch[Alarm]:
+            return read_ours(catalog(), items_of(parse_json(raw), "alarms"))
+
+        return await intake.take("allclear", read() if len(raw) <= SMALL else await asyncio.to_thread(read), began)
 
     @routes.post("/reports", status_code=202, responses=ANSWERS, openapi_extra=body(Report, "reports"))
     async def reports(request: Request) -> JSONResponse:
@@ -98,25 +234,75 @@ def intake_routes(door: Door, delivery: Delivery, gauges: Gauges) -> APIRouter:
         Two reports may be alike and both be true: give each a `key`, so that one sent twice counts once.
         """
         began = time.monotonic()
-        items = items_of(parse_json(await read_body(request)), "reports")
+        items = items_of(parse_json(await at_the_door.body(request)), "reports")
         return await intake.take("reports", await asyncio.to_thread(read_items, Report, items), began)
 
+    at_the_door = Admission(door(""))
+    admissions = {source.name: Admission(door(source.name)) for source in FROM_OUTSIDE}
+    admissions["cloudevents"] = standard("cloudevents")
+    if keys.sources.get("grafana"):
+        admissions["grafana"] = Admission(door("grafana"), GrafanaSignature(keys.sources["grafana"]))
+    for source in FROM_OUTSIDE:
+        _add(routes, intake, source, admissions[source.name])
+    _add_cloudwatch(routes, intake, verifier or Verifier(keys.topics), catalog, Door("", public_url, (), TOPICS))
     return routes
 
 
-def _read_alerts(alerts: Sequence[Any]) -> Batch[Alarm]:
-    items = [alertmanager.alarm_of(index, alert) for index, alert in enumerate(alerts)]
-    return read_items(Alarm, items, alertmanager.FIELDS)
+def _add(routes: APIRouter, intake: Intake, source: Source, admission: Admission) -> None:
+    """Add the route of a source."""
+
+    async def take(request: Request) -> JSONResponse:
+        began = time.monotonic()
+        return await intake.alarms(source, request.headers, await admission.body(request), began)
+
+    routes.add_api_route(
+        f"/alarms/{source.name}",
+        take,
+        methods=["POST"],
+        status_code=202,
+        responses=ANSWERS,
+        summary=source.name.capitalize(),
+        description=source.words.strip(),
+        operation_id=f"alarms_{source.name}",
+        openapi_extra={"requestBody": dict(source.documented)},
+    )
 
 
-def alerts_of(data: Any) -> list[Any]:
-    """Return the alerts of a webhook's body.
+def _add_cloudwatch(
+    routes: APIRouter, intake: Intake, verifier: Verifier, catalog: Callable[[], Catalog], door: Door
+) -> None:
+    """Add the route of SNS topics: what SNS signed is let in from topics of ours; without any, from this machine."""
 
-    Raises:
-        Problem: It is not one of Alertmanager's.
-    """
-    if not isinstance(data, dict) or not isinstance(data.get("alerts"), list):
-        text = "this is not Alertmanager's webhook (version 4): it has a list `alerts`"
-        error = {"index": 0, "field": "alerts", "text": "should be a list of alerts"}
-        raise Problem(422, text, accepted=0, errors=[error])
-    return items_of(data, "alerts")
+    async def take(request: Request) -> JSONResponse:
+        began = time.monotonic()
+        if not verifier.topics:
+            await door(request)
+        envelope = await verifier.opened(await read_body(request))
+        if envelope.kind != "Notification":
+            if envelope.kind == "SubscriptionConfirmation":
+                await verifier.confirm(envelope)
+            said = Ignored(0, ["Type"], f"{envelope.kind} of {envelope.topic}")
+            return await intake.take("cloudwatch", Batch[Alarm](ignored=[said], told=1), began)
+        message = parse_message(envelope.message)
+        seen = cloudwatch.alarm_of(0, message, envelope.topic, envelope.id)
+        return await intake.take("cloudwatch", meant("cloudwatch", catalog(), [seen], cloudwatch.FIELDS), began)
+
+    routes.add_api_route(
+        "/alarms/cloudwatch",
+        take,
+        methods=["POST"],
+        status_code=202,
+        responses=ANSWERS,
+        summary="CloudWatch by SNS",
+        description=(cloudwatch.__doc__ or "").strip(),
+        operation_id="alarms_cloudwatch",
+        openapi_extra=SNS,
+    )
+
+
+def parse_message(text: str) -> Any:
+    """Return what SNS carries; what is no JSON is no alarm, and is said as such."""
+    try:
+        return parse_json(text.encode(errors="replace"))
+    except Problem:
+        return None

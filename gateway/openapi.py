@@ -4,7 +4,6 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from gateway import alertmanager
 from gateway.bodies import MOST
 from model.messages import Alarm, Message, Report
 
@@ -32,6 +31,10 @@ ACCEPTED: dict[str, Any] = {
     "required": ["accepted", "unmapped"],
     "properties": {
         "accepted": {"type": "integer"},
+        "absorbed": {
+            "type": "integer",
+            "description": "How many of them said what Temporal had already, and did not travel.",
+        },
         "unmapped": {
             "type": "array",
             "items": {"type": "string"},
@@ -44,9 +47,10 @@ ACCEPTED: dict[str, Any] = {
                 "properties": {
                     "index": {"type": "integer"},
                     "fields": {"type": "array", "items": {"type": "string"}},
+                    "text": {"type": "string"},
                 },
             },
-            "description": "Fields that nobody knows, and that were left out.",
+            "description": "Fields that nobody knows, and that were left out; or, with a text, what tells no change.",
         },
     },
 }
@@ -58,14 +62,15 @@ def _answer(name: str, words: str) -> dict[str, Any]:
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    401: _answer("Error", "The token was not shown, or is another one."),
+    401: _answer("Error", "The token was not shown, or is another one; or the signature does not hold."),
     403: _answer("Error", "No token is set, and this does not come from the gateway's own machine."),
     503: _answer("Error", "Not now: try again after `Retry-After` seconds."),
 }
 """Answers any guarded route may give."""
 ANSWERS: dict[int | str, dict[str, Any]] = {
     202: _answer("Accepted", "Temporal has everything in the body."),
-    400: _answer("Error", "The body is not JSON."),
+    400: _answer("Error", "The body is not JSON, or nested too deeply."),
+    408: _answer("Error", "The body did not arrive in time."),
     413: _answer("Error", "The body is larger than 5 MiB, or has more than 10,000 items."),
     422: _answer("Error", "Some items could not be read; the others are accepted."),
     **PROBLEMS,
@@ -87,59 +92,17 @@ def body(message: type[Message], plural: str) -> dict[str, Any]:
     }
 
 
-_ALERT = {
-    "status": "firing",
-    "labels": {
-        "alertname": "HighErrorRate",
-        "service": "checkout-api",
-        "region": "eu-west",
-        "severity": "critical",
-        "metric": "error-rate",
-    },
-    "annotations": {"summary": "5xx above 1 %", "value": "4.2"},
-    "startsAt": "2026-03-02T09:00:00Z",
-    "endsAt": "0001-01-01T00:00:00Z",
-    "generatorURL": "https://prometheus.example.test/graph",
-    "fingerprint": "7abe6021b4f90255",
-}
-_TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
-ALERTMANAGER: dict[str, Any] = {
-    "summary": "Alertmanager",
-    "description": (alertmanager.__doc__ or "").strip(),
+SNS: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["alerts"],
-                    "properties": {
-                        "version": {"type": "string", "const": "4"},
-                        "alerts": {
-                            "type": "array",
-                            "maxItems": MOST,
-                            "items": {
-                                "type": "object",
-                                "required": ["status", "labels"],
-                                "properties": {
-                                    "status": {"enum": ["firing", "resolved"]},
-                                    "labels": _TEXTS,
-                                    "annotations": _TEXTS,
-                                    "startsAt": {"type": "string"},
-                                    "endsAt": {"type": "string"},
-                                    "generatorURL": {"type": "string"},
-                                    "fingerprint": {"type": "string"},
-                                },
-                            },
-                        },
-                    },
-                },
-                "example": {"version": "4", "status": "firing", "alerts": [_ALERT]},
-            }
+            "text/plain": {
+                "schema": {"type": "string", "description": "SNS's message, as JSON, signed by it."},
+            },
         },
     },
 }
-"""The documentation of Alertmanager's webhook."""
+"""The documentation of what SNS delivers."""
 
 
 class Documented(FastAPI):

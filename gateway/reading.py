@@ -28,6 +28,28 @@ class Fault:
         return {"index": self.index, "field": cut(clean(self.field), 100), "text": cut(clean(self.text), 300)}
 
 
+@dataclass(frozen=True)
+class Ignored:
+    """Something that is understood and changes nothing: fields of an item, or all of it, and why."""
+
+    index: int
+    fields: list[str]
+    text: str = ""
+
+    def shown(self) -> dict[str, Any]:
+        """Return it as the sender reads it."""
+        said: dict[str, Any] = {"index": self.index, "fields": self.fields}
+        return {**said, "text": self.text} if self.text else said
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an item means so far: labels for the catalogue's rules, and fields of an alarm."""
+
+    labels: Mapping[str, str]
+    fields: dict[str, Any]
+
+
 @dataclass
 class Batch(Generic[M]):
     """What came in one body.
@@ -36,11 +58,13 @@ class Batch(Generic[M]):
         messages: What could be read.
         faults: What could not.
         ignored: For items with fields that nobody knows, these; no alarm is lost for one.
+        told: How many items were understood and tell no change of state.
     """
 
     messages: list[M] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-    ignored: list[dict[str, Any]] = field(default_factory=list)
+    ignored: list[Ignored] = field(default_factory=list)
+    told: int = 0
 
     @property
     def refused(self) -> int:
@@ -53,13 +77,16 @@ def read_items(message: type[M], items: Iterable[Any], names: Mapping[str, str] 
 
     Args:
         message: The model.
-        items: What the sender wrote, or a `Fault` where that was seen already.
+        items: What the sender wrote, or a `Fault` or `Ignored` where that was seen already.
         names: How the sender calls our fields, where the name is another.
     """
     batch = Batch[M]()
     for index, item in enumerate(items):
         if isinstance(item, Fault):
             batch.faults.append(item)
+        elif isinstance(item, Ignored):
+            batch.ignored.append(item)
+            batch.told += 1
         elif not isinstance(item, dict):
             batch.faults.append(Fault(index, "", f"should be an object, for example {message.example_json()}"))
         else:
@@ -68,8 +95,10 @@ def read_items(message: type[M], items: Iterable[Any], names: Mapping[str, str] 
 
 
 def _read(batch: Batch[M], message: type[M], index: int, item: dict[str, Any], names: Mapping[str, str]) -> None:
-    unknown = sorted(cut(clean(key), 100) for key in item if key not in message.model_fields)
-    known = {key: value for key, value in item.items() if key in message.model_fields}
+    known, unknown = item, []
+    if not item.keys() <= message.model_fields.keys():
+        unknown = sorted(cut(clean(key), 100) for key in item if key not in message.model_fields)
+        known = {key: value for key, value in item.items() if key in message.model_fields}
     try:
         batch.messages.append(message.model_validate(known))
     except ValidationError as error:
@@ -78,7 +107,7 @@ def _read(batch: Batch[M], message: type[M], index: int, item: dict[str, Any], n
             batch.faults.append(Fault(index, names.get(where, where), _said(wrong["type"], wrong["msg"])))
         return
     if unknown:
-        batch.ignored.append({"index": index, "fields": unknown[:20]})
+        batch.ignored.append(Ignored(index, unknown[:20]))
 
 
 def _said(kind: str, text: str) -> str:

@@ -29,6 +29,7 @@ FORWARD = "forward"
 QUEUE = "allclear"
 """The task queue of every process."""
 DETECTION = "Detection"
+WATCH = "Watch"
 
 
 class Starter:
@@ -120,6 +121,17 @@ async def open_detection(
         task_queue=queue,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         static_summary=f"Detection: {partition}",
+    )
+
+
+async def open_watch(client: Client, region: str, *, queue: str = QUEUE) -> None:
+    """Let a region be watched from the outside; once begun it goes on for ever."""
+    await client.start_workflow(
+        WATCH,
+        id=f"watch/{region}",
+        task_queue=queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary=f"Watch: {region}",
     )
 
 

@@ -18,7 +18,7 @@ from model.effects import (
     failed,
     next_retry,
 )
-from model.engage import engagement, escalation
+from model.engage import engagement, escalation, suspects
 from model.incident import Incident, Phase, Sent
 from model.mitigate import ladder
 
@@ -39,6 +39,7 @@ def advance(incident: Incident, now: datetime) -> datetime | None:
     # Before the escalation: what the desk calls for is paged in the same turn.
     desk = support.advance(incident, now)
     asked = statements.advance(incident, now)
+    suspects.advance(incident, now)
     called = escalation.advance(incident, now)
     mitigating = ladder.advance(incident, now)
     incident.trim()
@@ -107,3 +108,5 @@ def _planned(incident: Incident, order: PlanRequest, outcome: Outcome, now: date
             incident.say("refused", f"engage {team}: the catalogue has no such team", now=now, by=order.by)
     if order.suspects:
         phases.call_suspects(incident, now)
+    if order.common:
+        suspects.learned(incident, outcome.suspected, now)

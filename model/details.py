@@ -47,6 +47,7 @@ def _where(incident: Incident, now: datetime) -> str:
         f"regions: {escape(', '.join(incident.regions)) or 'none named'}",
         f"- in alarm: {_in_alarm(incident)}",
         f"- customers hit: {escape(incident.customers_hit) or 'unknown'}; lead: {incident.leader or 'nobody yet'}",
+        *(f"- suspected, no verdict: {escape(found.why)}" for found in incident.suspected[:1]),
         *_desk(incident),
     ]
     if incident.all_clear_at and incident.closed_at:
@@ -231,8 +232,10 @@ def detection_details(state: Detection, now: datetime) -> str:
         ],
     ]
     for w in firing[-20:]:
-        silent = " (silenced)" if w.silenced else ""
-        lines.append(f"- {escape(w.fact.key)} since {w.fact.since:%H:%M}{silent}")
+        notes = [*(["silenced"] if w.silenced else []), *(["flapping"] if w.fact.flapping else [])]
+        aside = f" ({', '.join(notes)})" if notes else ""
+        lines.append(f"- {escape(w.fact.key)} since {w.fact.since:%H:%M}{aside}")
+    lines += [f"- {escape(where)}: {len(members)} more alarms, kept as one" for where, members in state.crowds.items()]
     if state.unreadable:
         lines += ["", "## Could not be read", ""]
         lines += [f"- {u.at:%H:%M:%S} {escape(u.name)}: {escape(u.why)[:200]}" for u in state.unreadable[-5:]]

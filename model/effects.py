@@ -176,12 +176,17 @@ class Publication(BaseModel):
 
 
 class PlanRequest(BaseModel):
-    """A question to the catalogue: whom do these teams and services mean now."""
+    """A question to the catalogue: whom do these teams and services mean now.
+
+    Attributes:
+        common: Impacted services: what do they stand on together (D3)?
+    """
 
     lane: Literal["plan"] = "plan"
     services: list[str] = []
     teams: list[str] = []
     suspects: bool = False
+    common: list[str] = []
     reason: str = ""
     by: str = ""
     at: datetime
@@ -226,6 +231,19 @@ class Deployment(BaseModel):
     finished: datetime | None = None
 
 
+class Suspected(BaseModel):
+    """A dependency that several impacted services share (D3).
+
+    Attributes:
+        explains_most: At least half of the impacted services stand on it.
+    """
+
+    service: str
+    team: str
+    why: str
+    explains_most: bool = False
+
+
 class Outcome(BaseModel):
     """How an attempt ended.
 
@@ -235,6 +253,7 @@ class Outcome(BaseModel):
         again: Another attempt may succeed (a bounced address will not).
         retry_after: When the other side asked to be left alone, for how long.
         plan: The answer to a `PlanRequest`.
+        suspected: And what the services it named have in common, the likeliest first.
         deployments: The answer to a `Lookup`; none where no source is configured.
         text: The answer to a `Compose`.
         left: Of a `Notice`'s customers, whom it did not reach yet.
@@ -246,6 +265,7 @@ class Outcome(BaseModel):
     again: bool = True
     retry_after: timedelta | None = None
     plan: Plan | None = None
+    suspected: list[Suspected] = []
     deployments: list[Deployment] | None = None
     text: str = ""
     left: list[str] = []

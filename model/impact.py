@@ -43,12 +43,15 @@ def alarms_changed(incident: Incident, change: AlarmsChanged, now: datetime) -> 
         if fact.state == "OK":
             incident.say("alarm", f"{fact.service} in {fact.region}: {fact.alarm} is OK", now=now)
             continue
+        if fact.flapping and known and known.state == "ALARM":
+            incident.say("alarm", f"{fact.service} in {fact.region}: {fact.alarm} is {fact.flapping}", now=now)
+            continue
         _in_alarm(incident, fact, known, now)
     incident.clear_since = None if incident.in_alarm else incident.clear_since or now
 
 
 def _in_alarm(incident: Incident, fact: AlarmFact, known: AlarmFact | None, now: datetime) -> None:
-    said = fact.summary or engagement.described(fact)
+    said = "; ".join(text for text in (fact.summary or engagement.described(fact), fact.flapping) if text)
     if fact.service in incident.services:
         again = "is in ALARM again" if known else "is in ALARM"
         incident.say("alarm", f"{fact.service} in {fact.region}: {fact.alarm} {again}: {said}", now=now)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from model.close.checklist import Checked, Suggestion
 from model.close.items import Item
 from model.coordinate.desk import Desk
+from model.effects import Suspected
 from model.matter import SYSTEM, Matter, unique
 from model.mitigate.proposals import Proposal
 from model.times import Moment
@@ -51,6 +52,7 @@ class AlarmFact(BaseModel):
     value: float | None = None
     threshold: float | None = None
     unit: str = ""
+    flapping: str = ""
 
     @property
     def key(self) -> str:
@@ -194,6 +196,8 @@ class Incident(Matter):
     close_reason: str = ""
     all_clear_at: datetime | None = None
     absorbed_into: str = ""
+    explained_for: list[str] = []
+    suspected: list[Suspected] = []
     absorbed: list[str] = []
     awaiting: dict[str, datetime] = {}
     alarms: dict[str, AlarmFact] = {}

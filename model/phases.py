@@ -15,6 +15,8 @@ from model.times import ago
 
 SUSPECT = "usual suspect"
 """How the reason of a suspect's call begins (E2)."""
+SUSPECTED = "suspected"
+"""And that of the owner of a dependency which the impacted services share (D3)."""
 
 
 def opened(incident: Incident, now: datetime) -> None:
@@ -175,7 +177,7 @@ def _let_sleep(incident: Incident, now: datetime) -> None:
         if row.open:
             row.asleep = True
             stopped.append(team)
-        elif row.reason.startswith(SUSPECT) and not row.released_at and team not in incident.owners:
+        elif row.reason.startswith((SUSPECT, SUSPECTED)) and not row.released_at and team not in incident.owners:
             send_off(incident, team, "the alarms are clear", now)
     if stopped:
         incident.say("paging_stopped", f"clear since {incident.clear_since:%H:%M}: {', '.join(stopped)}", now=now)

@@ -201,6 +201,22 @@ class Policy(BaseModel):
         "D3: an alarm counts towards simultaneity for at most this long after it began; one that has burnt"
         " for a week says nothing about now.",
     )
+    flap_changes: int = _named(
+        6,
+        "D1: an alarm that changed its state more often than this within `flap_within` flaps: it is held in ALARM, and"
+        " said so. Six is three times to and fro; less is an alarm near its threshold. Unit: changes.",
+        ge=2,
+    )
+    flap_within: Duration = _named(30 * _MINUTE, "D1: the window in which the changes of an alarm are counted.")
+    flap_quiet_for: Duration = _named(
+        15 * _MINUTE, "D1: a flapping alarm must keep still for this long until its word counts again."
+    )
+    crowd: int = _named(
+        50,
+        "D1: alarms of one service in one region kept one by one; more are kept together as one more alarm, so that ten"
+        " thousand hosts do not fill the state. Unit: alarms.",
+        ge=1,
+    )
     aggregate_sources_for: Duration = _named(
         3 * _MINUTE,
         "D3: two kinds of source in alarm on one service for this long start a full response. The wait "
@@ -319,6 +335,82 @@ class Policy(BaseModel):
     )
     validate_within: Duration = _named(
         14 * _DAY, "R11: an implemented action item is to be validated within this; unproven is not done."
+    )
+    acknowledged_late: Duration = _named(
+        10 * _MINUTE,
+        "X3: a team that took longer than this to acknowledge is suggested a post-mortem: by then its manager was"
+        " paged.",
+    )
+    hypotheses_effort: Duration = _named(
+        20 * _MINUTE,
+        "M5: hypotheses get fifteen to twenty minutes of effort at the end, while everybody is there; not a date.",
+    )
+    patch_every: Round = _named(
+        7 * _DAY,
+        "M1, R8: who decided a mitigation owns it, and is asked this often what replaces it, while the incident is "
+        "open: a patch is temporary, and the week is when work is planned.",
+    )
+    in_force_every: Round = _named(
+        30 * _DAY,
+        "R8: the owner of a short-term fix in force is asked for its successor this often: 'never for ever'.",
+    )
+    remind_before: Duration = _named(
+        _DAY,
+        "R1, R8: a date is recalled this long before it, when there is time left to keep it or to say that it moves.",
+    )
+    overdue_every: Round = _named(
+        _DAY, "R8, R10: what is overdue is asked for this often at first: every working group has a daily round."
+    )
+    overdue_manager_after: Duration = _named(
+        _DAY, "R8, R10: the manager hears what has been overdue for this long; before, its owner may just be late."
+    )
+    overdue_calm_after: Duration = _named(
+        7 * _DAY, "R8, R10: overdue for this long, it is asked for more rarely: a reminder nobody reads is none."
+    )
+    overdue_calm_every: Round = _named(7 * _DAY, "R8, R10: the slower rhythm of what is overdue.")
+    plan_fresh_for: Round = _named(
+        30 * _DAY,
+        "R8: who belongs to a team is asked again this often: action items live for years, and people change teams.",
+    )
+    coe_review_team: Duration = _named(
+        3 * _DAY, "L1: the team reviews a COE within this, while everybody still remembers."
+    )
+    coe_review_organisation: Duration = _named(
+        7 * _DAY, "L1: the wider organisation reviews it within this: each reads one at its weekly meeting."
+    )
+    coe_rework: Duration = _named(
+        3 * _DAY, "L1: a returned COE is due again after this: comments are answered, not written anew."
+    )
+    operations_weekday: Count = _named(
+        2,
+        "L1: the operational metrics meeting is on Wednesdays. Unit: day of the week, 0 (Monday) to 6 (Sunday).",
+        ge=0,
+        le=6,
+    )
+    coe_paragraphs: Count = _named(
+        3, "R2: a story of fewer paragraphs than this does not stand alone. Unit: paragraphs.", ge=1, le=20
+    )
+    coe_times: Count = _named(
+        3, "R2: fewer times of day than this are no life of an event. Unit: different times.", ge=1, le=20
+    )
+    coe_short_term: Duration = _named(
+        3 * _DAY,
+        "R8: short-term is hours; what is due later than this after the event is not worked on around the clock.",
+    )
+    coe_promise_within: Duration = _named(
+        183 * _DAY, "R9: significant prevention comes in weeks to months; half a year is where months end."
+    )
+    stall_part: Share = _named(
+        0.05,
+        "L3: a campaign's progress is a twentieth of those affected at the start: more than metrics waver, and at one"
+        " step a month still the better part of two years. Unit: a share, 0 to 1.",
+    )
+    stall_after: Round = _named(
+        28 * _DAY,
+        "L3: no such progress for this long is a stall: four weeks hold a planning round of everybody who has to act.",
+    )
+    stall_every: Round = _named(
+        7 * _DAY, "L3: a campaign that stalls says so this often at most: moving up is planned in weeks."
     )
 
     # --- The system's own limits ------------------------------------------------------------------

@@ -4,6 +4,7 @@ import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
@@ -30,6 +31,7 @@ from activities.statuspage.publish import Publishing
 from activities.telemetry import Deployments
 from activities.telemetry.look import Telemetry
 from activities.tickets import Ticketing
+from activities.watch.watching import MetricsOf, Watching
 from link.guard import Guard
 from link.starting import QUEUE, Starter
 from workflows.action_item import ActionItem
@@ -39,8 +41,9 @@ from workflows.detection import Detection
 from workflows.incident import Incident
 from workflows.ops_review import OpsReview, OpsReviewStarter
 from workflows.rca import Rca
+from workflows.watch import Watch
 
-WORKFLOWS: Sequence[type] = (Detection, Incident, Coe, Rca, ActionItem, Campaign, OpsReview, OpsReviewStarter)
+WORKFLOWS: Sequence[type] = (Detection, Incident, Coe, Rca, ActionItem, Campaign, OpsReview, OpsReviewStarter, Watch)
 """Every workflow type."""
 GRACE = timedelta(seconds=10)
 """How long a stopping worker lets activities end."""
@@ -48,7 +51,12 @@ GRACE = timedelta(seconds=10)
 
 @dataclass
 class Connectors:
-    """What the activities reach the world through."""
+    """What the activities reach the world through.
+
+    Attributes:
+        metrics: What has the samples of a watched series.
+        watches: Where watchers keep what they learned; None where nothing is watched, as in drills.
+    """
 
     pagers: Mapping[str, Pager]
     messengers: Mapping[str, Messenger]
@@ -61,6 +69,8 @@ class Connectors:
     deployments: Deployments | None = None
     reviews: Reviews | None = None
     status_page: StatusPage | None = None
+    metrics: MetricsOf | None = None
+    watches: Path | None = None
     mitigator: Mitigator = field(default_factory=ByHand)
     links: Callable[[str, str], str] = field(default=lambda incident, person: "")
 
@@ -72,7 +82,9 @@ def activities_of(
     starter = Starter(client, queue, started)
     catalogue = LiveCatalogue()
     reviewing = Reviewing(connectors.reviews)
+    watching = Watching(client, connectors.watches, connectors.metrics).watch if connectors.watches else None
     return [
+        *([watching] if watching else []),
         starter.start_process,
         starter.forward,
         catalogue.resolve,

@@ -31,12 +31,16 @@ from activities.smtp import Mailer
 from activities.statuspage.embedded import EmbeddedPage
 from activities.telemetry.deployments_file import FileDeployments
 from activities.tickets.markdown import MarkdownTickets
+from activities.watch.prometheus import Prometheus
+from activities.watch.watching import MetricsOf
 from link import attributes
 from link import catalog as live
 from link.client import connect
 from link.signing import page_link
-from link.starting import open_detection
+from link.starting import open_detection, open_watch
 from model.catalogue.catalog import UNMAPPED, Catalog, CatalogError
+from model.detect.traffic import Traffic
+from model.detect.watch import watched_regions
 from model.text import Refused
 from store import Store, open_store
 from store.migrate import upgrade
@@ -151,8 +155,21 @@ def connectors(settings: Settings, store: Store, announce: Say | None = None) ->
         tickets=MarkdownTickets(store, settings.tickets),
         deployments=deployments(settings),
         status_page=EmbeddedPage(settings.data / "status"),
+        metrics=prometheus(settings),
+        watches=settings.data / "watch",
         links=partial(page_link, settings.gateway_url, settings.the_secret()),
     )
+
+
+def prometheus(settings: Settings) -> MetricsOf | None:
+    """Return what reads a watched series; None where no Prometheus is configured."""
+    if not settings.prometheus:
+        return None
+
+    def metrics_of(traffic: Traffic) -> Prometheus:
+        return Prometheus(settings.prometheus, traffic.every)
+
+    return metrics_of
 
 
 def mailer(settings: Settings) -> Mailer:
@@ -219,6 +236,7 @@ class CatalogFile:
         self._say(f"{self._path} is in force as it is now: {counted(catalog)}")
         try:
             await open_detections(client, catalog)
+            await open_watches(client, catalog)
         except RPCError as error:
             self._say(f"a new partition is watched from its first alarm on only: {error.message}")
 
@@ -239,6 +257,12 @@ async def open_detections(client: Client, catalog: Catalog) -> None:
     """Let every partition be watched, and what the catalogue does not know, so that people can declare."""
     for partition in [*catalog.partitions, UNMAPPED]:
         await open_detection(client, partition)
+
+
+async def open_watches(client: Client, catalog: Catalog) -> None:
+    """Let every region be watched in which the catalogue names canaries or traffic."""
+    for region in watched_regions(catalog):
+        await open_watch(client, region)
 
 
 @contextlib.asynccontextmanager
@@ -268,6 +292,7 @@ async def working(
     rest_collector()
     try:
         await open_detections(client, catalog)
+        await open_watches(client, catalog)
         await keep_schedules(client, say=say)
     except RPCError as error:
         raise Refused(f"namespace {client.namespace}: nothing can be started ({error.message})") from None

@@ -2,15 +2,23 @@
 
 import contextlib
 import os
+import re
 import secrets
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from model.text import Refused
 from worker.files import EXAMPLE_CATALOG
+
+SOURCES = ("allclear", "alertmanager", "eventbridge", "grafana", "datadog", "cloudevents")
+"""Senders of alarms that prove themselves with keys; CloudWatch's are signed by Amazon (`sns_topics`)."""
+
+
+def _keys(who: str) -> Any:
+    return Field(default=SecretStr(""), description=f"Keys of {who}; several, with blanks between, while they change.")
 
 
 class Settings(BaseSettings):
@@ -34,6 +42,26 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="What senders of alarms show as bearer token; empty: loopback senders need none.",
     )
+    keys_allclear: SecretStr = _keys("senders of AllClear's own format, shown as bearer token, or whsec_… to sign")
+    keys_alertmanager: SecretStr = _keys("Alertmanager, shown as bearer token")
+    keys_eventbridge: SecretStr = _keys("EventBridge's API destination, shown as bearer token")
+    keys_grafana: SecretStr = _keys("Grafana: secrets of its HMAC signature, or shown as bearer token")
+    keys_datadog: SecretStr = _keys("Datadog, shown as bearer token")
+    keys_cloudevents: SecretStr = _keys("CloudEvents, shown as bearer token, or whsec_… to sign")
+    keys_folder: Path | None = Field(
+        default=None,
+        description="Folder with files named like the sources (`grafana`), a key a line: further keys, as secrets are "
+        "mounted.",
+    )
+    sns_topics: str = Field(
+        default="", description="ARNs of SNS topics whose CloudWatch alarms are taken, with blanks between."
+    )
+    gateways: int = Field(
+        default=0,
+        ge=0,
+        description="How many gateways take alarms; 1: every repeat is absorbed there. 0: one with `allclear up`, "
+        "several with `allclear gateway`.",
+    )
     smtp_host: str = Field(default="", description="Mail server; empty: e-mail goes to the outbox.")
     smtp_port: int = Field(default=25)
     smtp_user: str = Field(default="")
@@ -43,6 +71,9 @@ class Settings(BaseSettings):
     )
     smtp_sender: str = Field(default="allclear@localhost")
     deployments: Path | None = Field(default=None, description="File with a JSON line per deployment (M2).")
+    prometheus: str = Field(
+        default="", description="Prometheus (or what speaks its API) with the traffic watched (D4)."
+    )
     metrics_port: int = Field(
         default=0, description="Port of Temporal's metrics for Prometheus, on this machine only; 0: none."
     )
@@ -63,6 +94,38 @@ class Settings(BaseSettings):
     def tickets(self) -> Path:
         """Return the folder of tickets."""
         return self.data / "tickets"
+
+    @property
+    def topics(self) -> list[str]:
+        """Return the SNS topics whose alarms are taken."""
+        return re.split(r"[\s,]+", self.sns_topics.strip()) if self.sns_topics.strip() else []
+
+    def source_keys(self) -> dict[str, list[str]]:
+        """Return each source's keys, those of its file behind those of the environment.
+
+        Raises:
+            Refused: A file cannot be read; what is in it is not said.
+        """
+        found: dict[str, list[str]] = {}
+        for source in SOURCES:
+            given: SecretStr = getattr(self, f"keys_{source}")
+            keys = given.get_secret_value().split() + self._keys_in_file(source)
+            if keys:
+                found[source] = list(dict.fromkeys(keys))
+        return found
+
+    def _keys_in_file(self, source: str) -> list[str]:
+        if self.keys_folder is None:
+            return []
+        path = self.keys_folder / source
+        try:
+            return path.read_text(encoding="utf-8").split()
+        except FileNotFoundError:
+            if self.keys_folder.is_dir():
+                return []
+            raise Refused(f"ALLCLEAR_KEYS_FOLDER: there is no folder {self.keys_folder}") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise Refused(f"{path}: the keys cannot be read ({type(error).__name__})") from None
 
     def the_secret(self) -> str:
         """Return the secret, making and keeping one on first use.

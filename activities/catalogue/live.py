@@ -6,12 +6,17 @@ from activities.catalogue import PLAN, RESOLVE, Question
 from link import catalog as live
 from model.catalogue.catalog import Catalog
 from model.catalogue.plan import facts_for, plan_for
+from model.detect.common import Graph
 from model.detect.partition import Resolution, Resolved
-from model.effects import Errand, Outcome, PlanRequest
+from model.effects import Errand, Outcome, PlanRequest, Suspected
+from model.engage.suspects import graph_of, in_common
 
 
 class LiveCatalogue:
     """Answers from the catalogue that this process has loaded."""
+
+    def __init__(self) -> None:
+        self._graph: tuple[Catalog, Graph] | None = None
 
     @activity.defn(name=RESOLVE)
     async def resolve(self, question: Question) -> Resolution:
@@ -29,9 +34,16 @@ class LiveCatalogue:
     @activity.defn(name=PLAN)
     async def plan(self, errand: Errand[PlanRequest]) -> Outcome:
         """Return the plan for services and teams."""
-        order = errand.order
-        made = plan_for(_loaded(), services=order.services, teams=order.teams, suspects=order.suspects, at=order.at)
-        return Outcome(plan=made)
+        order, catalog = errand.order, _loaded()
+        suspected = self._in_common(catalog, order.common) if order.common else []
+        teams = [*order.teams, *(found.team for found in suspected)]
+        made = plan_for(catalog, services=order.services, teams=teams, suspects=order.suspects, at=order.at)
+        return Outcome(plan=made, suspected=suspected)
+
+    def _in_common(self, catalog: Catalog, impacted: list[str]) -> list[Suspected]:
+        if self._graph is None or self._graph[0] is not catalog:
+            self._graph = catalog, graph_of(catalog)
+        return in_common(catalog, self._graph[1], impacted)
 
 
 def _loaded() -> Catalog:

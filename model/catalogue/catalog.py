@@ -10,6 +10,8 @@ from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from model.catalogue.entries import (
+    LABEL,
+    SOURCES,
     Bridges,
     CatalogError,
     Contact,
@@ -18,6 +20,7 @@ from model.catalogue.entries import (
     Finding,
     Kpi,
     Level,
+    Match,
     Person,
     Roles,
     Service,
@@ -25,12 +28,15 @@ from model.catalogue.entries import (
     Tenet,
 )
 from model.catalogue.reader import CALL_LEADERS, UNMAPPED, Reader
+from model.detect.canaries import Canary
+from model.detect.traffic import Traffic
 from model.policy import Policy, did_you_mean
 from model.times import shown
 
 __all__ = [
     "CALL_LEADERS",
     "GLOBAL",
+    "SOURCES",
     "UNMAPPED",
     "Bridges",
     "Catalog",
@@ -40,6 +46,7 @@ __all__ = [
     "Finding",
     "Kpi",
     "Level",
+    "Match",
     "Person",
     "Roles",
     "Service",
@@ -72,6 +79,9 @@ class Catalog(Entry):
     customers: dict[str, Customer] = {}
     tenets: list[Tenet] = []
     bridges: Bridges = Bridges()
+    match: list[Match] = []
+    canaries: dict[str, Canary] = {}
+    traffic: dict[str, Traffic] = {}
     policy: Policy = Policy()
 
     @classmethod
@@ -119,6 +129,21 @@ class Catalog(Entry):
         """List the customers that use a service."""
         return list(self._customers_by_service.get(service_id, ()))
 
+    def matched(self, source: str, labels: Mapping[str, str]) -> dict[str, Any]:
+        """Say what the rules know of an alarm that `source` sent with these labels, in the fields of an alarm.
+
+        For each field, the first rule that fits and says it wins.
+        """
+        said: dict[str, Any] = {}
+        for rule in self.rules_for(source):
+            if rule.fits(labels):
+                said = {**rule.given(labels), **said}
+        return said
+
+    def rules_for(self, source: str) -> list[Match]:
+        """List the rules about what `source` sends, in their order."""
+        return self._rules_by_source.get(source, [])
+
     def internal_names(self) -> list[str]:
         """List every word that no customer may read, of all services, sorted."""
         public = {service.customer_name.casefold() for service in self.services.values()}
@@ -128,11 +153,15 @@ class Catalog(Entry):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Catalog":
         """Copy, and forget what was looked up: pydantic would copy the indexes below as they are."""
         copied = super().model_copy(update=update, deep=deep)
-        for name in ("_people_by_text", "_teams_by_person", "_customers_by_service"):
+        for name in ("_people_by_text", "_teams_by_person", "_customers_by_service", "_rules_by_source"):
             copied.__dict__.pop(name, None)
         return copied
 
     # Asked on every message and for every person of a plan: built once, the catalogue never changes.
+    @cached_property
+    def _rules_by_source(self) -> dict[str, list[Match]]:
+        return {name: [rule for rule in self.match if not rule.source or name in rule.source] for name in SOURCES}
+
     @cached_property
     def _people_by_text(self) -> dict[str, Person]:
         found: dict[str, Person] = {}
@@ -196,6 +225,8 @@ class _Checks:
         self._suspects_and_roles()
         self._customers()
         self._bridges()
+        self._match()
+        self._watchers()
 
     def _people(self) -> None:
         owners: dict[str, str] = {}
@@ -333,3 +364,32 @@ class _Checks:
             for placeholder in _PLACEHOLDER.findall(link):
                 if placeholder != "{incident}":
                     self.error(where, f"{placeholder} is not known; only {{incident}} is filled in")
+
+    def _watchers(self) -> None:
+        home = [region for regions in self.catalog.partitions.values() for region in regions]
+        for section, entries in (("canaries", self.catalog.canaries), ("traffic", self.catalog.traffic)):
+            for name, watcher in entries.items():
+                self.refer(f"{section}.{name}.service", watcher.service, "services", "service")
+                if watcher.region not in (*home, GLOBAL) and not self.reader.unreadable("partitions"):
+                    hint = did_you_mean(watcher.region, home)
+                    self.error(f"{section}.{name}.region", f"no partition has the region {shown(watcher.region)}{hint}")
+
+    def _match(self) -> None:
+        home = [region for regions in self.catalog.partitions.values() for region in regions]
+        for index, rule in enumerate(self.catalog.match):
+            where = f"match[{index}]"
+            if self.said(where):
+                continue
+            for name in rule.source:
+                if name not in SOURCES:
+                    self.error(f"{where}.source", f"nobody is called {shown(name)}{did_you_mean(name, SOURCES)}")
+            if not rule.when:
+                self.error(f"{where}.when", "is missing; name the labels it is about, for example when: {app: shop-*}")
+            if not (rule.service or rule.region or rule.metric or rule.severity or rule.kind):
+                self.error(where, "says nothing; give service, region, metric, severity or kind")
+            if rule.service and not LABEL.search(rule.service):
+                self.refer(f"{where}.service", rule.service, "services", "service")
+            fixed = rule.region and not LABEL.search(rule.region) and not self.reader.unreadable("partitions")
+            if fixed and rule.region not in (*home, GLOBAL):
+                hint = did_you_mean(rule.region, home)
+                self.error(f"{where}.region", f"no partition has the region {shown(rule.region)}{hint}")

@@ -5,12 +5,19 @@ They say what shape an entry has; what must be true between entries is checked i
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from fnmatch import translate
+from functools import lru_cache
+from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from model.times import find_zone, shown
+
+SOURCES: Final = ("allclear", "alertmanager", "cloudwatch", "eventbridge", "grafana", "datadog", "cloudevents")
+"""Who sends alarms, as the gateway's addresses are called: `/alarms/{source}`."""
+LABEL: Final = re.compile(r"\{([^{}]*)\}")
+"""Where a rule takes a word from a label: `{app}`."""
 
 Level: TypeAlias = list[str]
 """One escalation level: for now a list of people. A rotation or a calendar will be further members of this
@@ -193,6 +200,65 @@ class Bridges(Entry):
     tech: str = ""
     support: str = ""
     phone: str = ""
+
+
+class Match(Entry):
+    """A rule that says what alarms from outside mean here. For each field, the first rule that says it wins.
+
+    Attributes:
+        source: The senders it is about; empty: all.
+        when: Label → patterns, of which one must fit; `*` and `?` stand for any text and any letter, a pattern
+            without text fits a label that is not there. All labels named must fit.
+        service: What the alarm's service becomes; `{app}` is replaced by the label `app`.
+        region: Likewise, its region.
+        metric: Likewise, its metric.
+        severity: Its severity.
+        kind: What kind of alarm it is (D1, D2, D4).
+    """
+
+    source: list[str] = []
+    when: dict[str, list[str]] = {}
+    service: str = ""
+    region: str = ""
+    metric: str = ""
+    severity: int | None = Field(default=None, ge=1, le=5)
+    kind: Literal["service", "subsystem", "canary", "traffic"] | None = None
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _one_source(cls, data: Any) -> Any:
+        return [data] if isinstance(data, str) else data
+
+    @field_validator("when", mode="before")
+    @classmethod
+    def _one_pattern(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        return {label: [found] if isinstance(found, str) else found for label, found in data.items()}
+
+    def fits(self, labels: Mapping[str, str]) -> bool:
+        """Whether the rule is about an alarm with these labels."""
+        return all(
+            any(_pattern(text).fullmatch(labels.get(label, "")) for text in texts) for label, texts in self.when.items()
+        )
+
+    def given(self, labels: Mapping[str, str]) -> dict[str, Any]:
+        """Return what the rule says, in the fields of an alarm; a word whose label is not there is not said."""
+        said: dict[str, Any] = {}
+        for field in ("service", "region", "metric"):
+            text = getattr(self, field)
+            if text and all(labels.get(label) for label in LABEL.findall(text)):
+                said[field] = LABEL.sub(lambda found: labels[found[1]], text)
+        if self.severity is not None:
+            said["severity"] = self.severity
+        if self.kind is not None:
+            said["source"] = self.kind
+        return said
+
+
+@lru_cache(maxsize=4096)
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(translate(text))
 
 
 class Finding(BaseModel):

@@ -8,7 +8,21 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from model.catalogue.entries import Bridges, Customer, Entry, Finding, Kpi, Person, Roles, Service, Team, Tenet
+from model.catalogue.entries import (
+    Bridges,
+    Customer,
+    Entry,
+    Finding,
+    Kpi,
+    Match,
+    Person,
+    Roles,
+    Service,
+    Team,
+    Tenet,
+)
+from model.detect.canaries import Canary
+from model.detect.traffic import Traffic
 from model.policy import Policy, did_you_mean, unknown_policy_name
 from model.times import shown
 
@@ -23,6 +37,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 E = TypeVar("E", Person, Team, Service, Customer)
 M = TypeVar("M", bound=BaseModel)
+W = TypeVar("W", Canary, Traffic)
 
 
 class _TenetEntry(Entry):
@@ -60,7 +75,10 @@ class Reader:
             "roles": self._one("roles", self._mapping("roles"), Roles),
             "customers": self._entries("customers", Customer),
             "tenets": self._tenets(),
+            "canaries": self._watchers("canaries", Canary),
+            "traffic": self._watchers("traffic", Traffic),
             "bridges": self._one("bridges", self._mapping("bridges"), Bridges),
+            "match": self._match(),
             "policy": self._policy(),
         }
 
@@ -177,6 +195,24 @@ class Reader:
         raw = self._mapping(section)
         return {name: self._one(f"{section}.{name}", raw[name], model, id=name) for name in self.ids[section]}
 
+    def _watchers(self, section: str, model: type[W]) -> dict[str, W]:
+        """Read canaries or series; one that cannot be read is reported and left out, for it could not look."""
+        found: dict[str, W] = {}
+        for name, values in self._mapping(section).items():
+            where = f"{section}.{name}"
+            if not isinstance(name, str) or not _ID.fullmatch(name):
+                self.error(where, f"{shown(name)} is no id: letters, digits and . _ - only, no blanks")
+                continue
+            if not isinstance(values, Mapping):
+                self.error(where, f"{shown(values)} is not an entry with keys and values")
+                continue
+            try:
+                found[name] = model.model_validate({**values, "id": name})
+            except ValidationError as refusal:
+                for item in refusal.errors(include_url=False):
+                    self.explain(where, item, model)
+        return found
+
     def _partitions(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         home: dict[str, str] = {}
@@ -211,6 +247,15 @@ class Reader:
                 self.error(where, f"there is a tenet {shown(entry.id)} already")
             seen.append(entry.id)
         return [Tenet(id=entry.id, text=entry.text) for entry in entries]
+
+    def _match(self) -> list[Match]:
+        value = self.data.get("match")
+        if value is not None and (not isinstance(value, Sequence) or isinstance(value, str)):
+            self.error(
+                "match", f"{shown(value)} is not a list; write for example - {{when: {{app: shop}}, service: ...}}"
+            )
+            value = None
+        return [self._one(f"match[{index}]", item, Match) for index, item in enumerate(value or [])]
 
     def _policy(self) -> Policy:
         given = self._mapping("policy")

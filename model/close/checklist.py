@@ -20,12 +20,17 @@ ITEMS: tuple[CheckItem, ...] = (
 
 
 class Checked(BaseModel):
-    """One item that is done."""
+    """One item that is done.
+
+    Attributes:
+        services: The services to dive into, where the hypotheses name some (M5).
+    """
 
     item: CheckItem
     at: datetime
     by: str
     note: str = ""
+    services: list[str] = []
 
 
 class Suggestion(BaseModel):

@@ -1,33 +1,39 @@
 """Closing: the checklist, who should look back and why, what is begun, and when all is clear (X1-X4, R1, R8)."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from model import messages
 from model.close import closing_messages
 from model.close.checklist import ITEMS, Checked, Suggestion
 from model.close.items import ActionsAccepted, Item, ItemChanged
-from model.effects import Start
+from model.close.look_back import look_back
+from model.close.next_days import is_alone, say_plan
+from model.coordinate.audience import desk_team, hit, impacted
+from model.effects import PlanRequest, Start
 from model.engage import engagement
-from model.engage.moves import notify_detection
+from model.engage.moves import notify_detection, signal
 from model.engage.response import joined, not_over, still_open
 from model.incident import CALL_LEADERS, Incident, Phase
 from model.matter import Act, unique
 from model.messages import Answer
+from model.mitigate import patches
 from model.permissions import require
 from model.phases import send_off
 from model.text import Refused
 from model.times import add_working_days, ago
 
 Commit = Callable[[], Answer]
-LATE = timedelta(minutes=10)
-"""From when an acknowledgement is late enough to be looked at: by then the manager was paged (design §5)."""
 IN_PLACE = ("validated", "in_force", "done", "withdrawn")
 """Statuses of a short-term item that is in place, or not wanted any more (X1)."""
 
 
 def suggest(incident: Incident, now: datetime) -> None:
-    """Suggest post-mortems from what was measured and noted (X3); it is not blame."""
+    """Look back: what is known for the checklist, and which post-mortems measurements and notes suggest (X3)."""
+    # What was ticked for an end that was none is asked again: the recurrence that nobody expected is the example.
+    incident.checked = [checked for checked in incident.checked if _counts(incident, checked)]
+    if incident.big or incident.customers_hit:
+        look_back(incident, now)
     found: dict[str, list[str]] = {}
 
     def add(team: str, reason: str) -> None:
@@ -37,7 +43,7 @@ def suggest(incident: Incident, now: datetime) -> None:
     for team, row in incident.engagements.items():
         if row.exhausted_at:
             add(team, f"nobody could be reached for {ago(row.exhausted_at - row.called_at)}")
-        elif row.acknowledged_at and row.acknowledged_at - row.called_at > LATE:
+        elif row.acknowledged_at and row.acknowledged_at - row.called_at > incident.policy.acknowledged_late:
             add(team, f"acknowledged after {ago(row.acknowledged_at - row.called_at)}")
     for note in incident.notes:
         add(note.team, f"noted by {note.by}: {note.text}")
@@ -48,7 +54,7 @@ def suggest(incident: Incident, now: datetime) -> None:
         if incident.customers_hit:
             add(team, f"customers were hit: {incident.customers_hit}")
     for proposal in incident.proposals:
-        if proposal.kind == "roll_back" and proposal.verified_at:
+        if proposal.kind == "roll_back" and proposal.verified_at and proposal.status == "executed":
             add(proposal.team, f"rolling back {proposal.target} removed the impact")
     for tenet in incident.broken_tenets:
         for team in incident.owners[:1]:
@@ -72,6 +78,8 @@ def check(act: Act[Incident]) -> Commit:
     require(act, "check")
     if incident.phase not in (Phase.VERIFY, Phase.CLOSE, Phase.REFLECT):
         raise Refused(f"the checklist is for closing; this is {incident.phase}: first the alarms must be clear")
+    if message.services and "hypotheses" not in message.done:
+        raise Refused("`services` are those to dive into: name them together with `hypotheses` in `done`")
     if "short-term-fixes" in message.done and (late := _not_in_place(incident)):
         raise Refused(f"short-term items not in place yet: {', '.join(late)}")
     if "postmortems-assigned" in message.done and (waiting := _unanswered(incident)):
@@ -80,9 +88,18 @@ def check(act: Act[Incident]) -> Commit:
     def commit() -> Answer:
         joined(act)
         for item in message.done:
-            if not any(checked.item == item for checked in incident.checked):
-                incident.checked.append(Checked(item=item, at=act.now, by=act.by, note=message.note))
-        act.say("checked", f"{', '.join(message.done)}{': ' + message.note if message.note else ''}")
+            services = message.services if item == "hypotheses" else []
+            ticked = Checked(item=item, at=act.now, by=act.by, note=message.note, services=services)
+            known = next((c for c in incident.checked if c.item == item and _counts(incident, c)), None)
+            if known is None:
+                incident.checked = [*(c for c in incident.checked if c.item != item), ticked]
+            else:
+                known.services = unique([*known.services, *services])
+        strangers = [service for service in message.services if service not in incident.plan.services]
+        if strangers:
+            incident.owe(PlanRequest(services=strangers, at=act.now), now=act.now)
+        dive = f"; dive into {', '.join(message.services)}" if message.services else ""
+        act.say("checked", f"{', '.join(message.done)}{': ' + message.note if message.note else ''}{dive}")
         missing = still_missing(incident)
         return act.answer(f"still to do: {', '.join(missing)}" if missing else "the checklist is complete: `close`")
 
@@ -91,8 +108,13 @@ def check(act: Act[Incident]) -> Commit:
 
 def still_missing(incident: Incident) -> list[str]:
     """Return the checklist items that are not done."""
-    done = {checked.item for checked in incident.checked}
+    done = {checked.item for checked in incident.checked if _counts(incident, checked)}
     return [item for item in ITEMS if item not in done]
+
+
+def _counts(incident: Incident, checked: Checked) -> bool:
+    """Whether an item was ticked for this end, not for an earlier one that did not hold."""
+    return incident.clear_since is not None and checked.at >= incident.clear_since
 
 
 def _not_in_place(incident: Incident) -> list[str]:
@@ -147,15 +169,31 @@ def assign_coe(act: Act[Incident]) -> Commit:
     name = f"{incident.id}/coe/{message.team}{'/' + message.subject if message.subject else ''}"
     if name in incident.items:
         raise Refused(f"{name} is assigned to {incident.items[name].author} already; another one needs a `subject`")
+    rca = incident.items.get(f"{incident.id}/rca")
+    if message.rca and (rca is None or rca.settled):
+        owed = "it is delivered" if rca else "none is owed so far: it begins in phase close, where customers were hit"
+        raise Refused(f"`rca` says who writes the customers' RCA, and {owed}")
 
     def commit() -> Answer:
         joined(act)
         if suggestion:
             suggestion.answer, suggestion.by = "assigned", act.by
         _start_coe(incident, name, message.team, message.subject, author.id, act)
-        return act.answer(f"{author.id} writes the COE of {message.team}, due {incident.items[name].due_at:%Y-%m-%d}")
+        too = " and the customers' RCA" if _writes_rca(incident, message, author.id, act) else ""
+        due = incident.items[name].due_at
+        return act.answer(f"{author.id} writes the COE of {message.team}{too}, due {due:%Y-%m-%d}")
 
     return commit
+
+
+def _writes_rca(incident: Incident, message: closing_messages.AssignCoe, author: str, act: Act[Incident]) -> bool:
+    """Name the RCA's author: who is said to, else the first author of a team whose service was hit (R7)."""
+    rca = incident.items.get(f"{incident.id}/rca")
+    if rca is None or rca.settled or not (message.rca or (not rca.author and message.team in incident.owners)):
+        return False
+    rca.author = author
+    signal(incident, rca.id, "author_named", {"author": author, "by": act.by}, act.now)
+    return True
 
 
 def _decline(act: Act[Incident], message: closing_messages.AssignCoe, suggestion: Suggestion | None) -> Commit:
@@ -227,12 +265,18 @@ def add_action(act: Act[Incident]) -> Commit:
         raise Refused(f"`replaces` names item {message.replaces}, which is none of this incident")
     if message.horizon == "long" and message.kind is None:
         raise Refused("a long-term item says whether it is `incremental` or a `replacement` (`kind`)")
+    if message.patch is not None and not any(p.n == message.patch for p in patches.in_force(incident)):
+        known = ", ".join(patches.named(p) for p in patches.in_force(incident)) or "none"
+        raise Refused(f"`patch` names mitigation {message.patch}, which is not in force; in force are: {known}")
 
     def commit() -> Answer:
         joined(act)
         fields = message.model_dump(mode="json", exclude={"by", "key", "at", "test"})
         number = begin_action(incident, {**fields, "owner": owner.id}, act.by, act.now)
-        return act.answer(f"action item {number}, due {message.due:%Y-%m-%d}")
+        begun = incident.items[f"{incident.id}/action/{number}"]
+        alone = "; it replaces what is in use, which needs a companion fix until then: add one, and name it here"
+        advice = f"{alone} with `replaces`" if is_alone(incident, begun) else ""
+        return act.answer(f"action item {number}, due {message.due:%Y-%m-%d}{advice}")
 
     return commit
 
@@ -248,7 +292,15 @@ def begin_action(incident: Incident, fields: dict[str, object], by: str, now: da
     payload = {**_shared(incident, name), **fields, "n": number, "opened_at": now.isoformat()}
     payload["team"] = _team_of(incident, str(fields["owner"]))
     item = Item.model_validate(
-        {**fields, "id": name, "kind": "action", "status": "open", "n": number, "due_at": fields["due"]}
+        {
+            **fields,
+            "id": name,
+            "kind": "action",
+            "status": "open",
+            "n": number,
+            "due_at": fields["due"],
+            "replacement": fields.get("kind") == "replacement",
+        }
     )
     incident.items[name] = item.model_copy(update={"promised_due_at": item.due_at if item.promised else None})
     payload["due_at"] = payload.pop("due", None)
@@ -269,11 +321,22 @@ def _team_of(incident: Incident, person: str) -> str:
 
 
 def actions_accepted(incident: Incident, accepted: ActionsAccepted, now: datetime) -> None:
-    """Begin the actions of an accepted COE, each once."""
-    for action in accepted.actions:
-        known = any(item.kind == "action" and item.title == action.title for item in incident.items.values())
-        if not known:
-            begin_action(incident, action.model_dump(mode="json"), accepted.by, now)
+    """Begin the actions of an accepted COE, each once; what replaces another of them learns its number."""
+    new = [action for action in accepted.actions if _number_of(incident, action.title) is None]
+    titles = {action.title for action in new}
+    while new:
+        # What nothing new is waited for begins first; two that replace each other begin in their order.
+        ready = [a for a in new if a.replaces_title not in titles] or new[:1]
+        for action in ready:
+            replaces = action.replaces or _number_of(incident, action.replaces_title)
+            fields = action.model_dump(mode="json", exclude={"replaces_title"}) | {"replaces": replaces}
+            begin_action(incident, fields, accepted.by, now)
+            titles.discard(action.title)
+        new = [action for action in new if action not in ready]
+
+
+def _number_of(incident: Incident, title: str) -> int | None:
+    return next((i.n for i in incident.items.values() if i.kind == "action" and i.title == title), None)
 
 
 def item_changed(incident: Incident, change: ItemChanged, now: datetime) -> None:
@@ -285,20 +348,33 @@ def item_changed(incident: Incident, change: ItemChanged, now: datetime) -> None
         incident.items[change.item.id] = change.item
     if change.line:
         incident.say(change.what, change.line, now=now, by=change.by)
+    if change.item.patch is not None and change.item.status in ("validated", "in_force", "done"):
+        patches.replaced(incident, change.item.patch, change.item.n, now)
 
 
 def start_rca(incident: Incident, now: datetime) -> None:
     """Begin the customers' RCA, where customers were hit (R7)."""
     name = f"{incident.id}/rca"
-    if not incident.customers_hit or name in incident.items or incident.first_mitigated_at is None:
+    if not incident.customers_hit or incident.first_mitigated_at is None:
         return
-    due = incident.first_mitigated_at + incident.policy.rca_due
-    incident.items[name] = Item(id=name, kind="rca", status="assigned", due_at=due)
+    customers = hit(incident)
+    if name in incident.items and incident.items[name].settled:
+        text = f"{incident.id} was not over when its RCA was delivered: whoever was hit since has no account of it."
+        engagement.tell(incident, [desk_team(incident)], text, now)
+        return
+    if name in incident.items:
+        signal(incident, name, "customers_named", {"customers": customers}, now)
+        return
+    due, owners = incident.first_mitigated_at + incident.policy.rca_due, incident.owners
+    author = next((i.author for i in incident.items.values() if i.kind == "coe" and i.team in owners), "")
+    incident.items[name] = Item(id=name, kind="rca", status="assigned", author=author, due_at=due)
     incident.say("rca", f"owed to the customers by {due:%Y-%m-%d %H:%M} UTC", now=now)
     payload = {
         **_shared(incident, name),
-        "services": incident.services,
-        "team": incident.owners[0] if incident.owners else incident.plan.incident_response,
+        "services": impacted(incident),
+        "deliveries": [{"customer": customer} for customer in customers],
+        "author": author,
+        "team": owners[0] if owners else incident.plan.incident_response,
         "mitigated_at": incident.first_mitigated_at.isoformat(),
         "opened_at": now.isoformat(),
         "due_at": due.isoformat(),
@@ -329,6 +405,7 @@ def close(act: Act[Incident]) -> Commit:
                 send_off(incident, team, "closed", act.now)
         incident.phase = Phase.REFLECT
         incident.say("phase", Phase.REFLECT.value, now=act.now)
+        say_plan(incident, act.now)
         notify_detection(incident, act.now)
         within = incident.policy.reopen_within
         return act.answer(f"closed; an alarm within {int(within.total_seconds() // 60)} min reopens it")

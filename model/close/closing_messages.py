@@ -23,14 +23,15 @@ CheckItem = Literal[
 class Check(Message):
     """Items of the closing checklist are done."""
 
-    description = "Tick items of the closing checklist."
+    description = "Tick items of the closing checklist; hypotheses name in `services` what to dive into."
     example = {"by": "kim", "done": ["data-preserved", "next-steps"], "note": "logs of host 17 are in the ticket"}
     main = "note"
 
     done: list[CheckItem] = Field(min_length=1)
     note: Words = ""
+    services: list[Name] = Field(default=[], max_length=50, description="What to dive into over the next days (M5).")
 
-    @field_validator("done", mode="before")
+    @field_validator("done", "services", mode="before")
     @classmethod
     def _one_item(cls, value: object) -> object:
         return [value] if isinstance(value, str) else value
@@ -48,6 +49,7 @@ class AssignCoe(Message):
     author: Name = ""
     subject: Name = ""
     decline: Words = ""
+    rca: bool = Field(default=False, description="The author writes the customers' RCA too.")
 
     @field_validator("subject")
     @classmethod
@@ -81,6 +83,7 @@ class AddAction(Message):
     promised: bool = False
     validation: Words = Field(min_length=1)
     replaces: int | None = Field(default=None, ge=1)
+    patch: int | None = Field(default=None, ge=1, description="The mitigation it is to replace, by its number.")
     kind: Literal["incremental", "replacement"] | None = None
 
 

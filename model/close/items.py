@@ -15,6 +15,8 @@ class Item(BaseModel):
     Attributes:
         id: Its workflow id.
         n: An action item's number in the incident.
+        patch: The mitigation it is to replace, by its number.
+        replacement: It replaces what is in use instead of changing it step by step (R9).
         settled: Nothing of it is owed any more before all clear (a COE reviewed, the RCA delivered, a promised item
             validated or withdrawn by consent).
         customer_message_due: Customers must hear before this moment that what they were promised moves, or will not
@@ -34,6 +36,8 @@ class Item(BaseModel):
     horizon: str = ""
     promised: bool = False
     replaces: int | None = None
+    patch: int | None = None
+    replacement: bool = False
     due_at: Moment | None = None
     promised_due_at: Moment | None = None
     validated_at: Moment | None = None
@@ -64,7 +68,13 @@ class ItemChanged(BaseModel):
 
 
 class AcceptedAction(BaseModel):
-    """An action of an accepted COE; the incident numbers it and begins its item."""
+    """An action of an accepted COE; the incident numbers it and begins its item.
+
+    Attributes:
+        replaces: The number of the item it replaces.
+        replaces_title: Or its title, where it is an action of the same COE, which knows no numbers.
+        patch: The number of the mitigation it replaces.
+    """
 
     title: str
     goal: str
@@ -75,6 +85,8 @@ class AcceptedAction(BaseModel):
     validation: str = ""
     lesson: str = ""
     replaces: int | None = None
+    replaces_title: str = ""
+    patch: int | None = None
     kind: Literal["incremental", "replacement"] | None = None
 
 

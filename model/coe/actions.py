@@ -14,6 +14,7 @@ EXAMPLE: Final = "A1 (L1, mid, ana, 2026-04-01, promised): title — goal — va
 _NAME: Final = re.compile(r"[*_`]{0,3}A ?0*([1-9][0-9]{0,3})(?!\w)[*_`]{0,3} ?", re.IGNORECASE)
 _HORIZON: Final = re.compile(r"(short|mid|medium|long)(?:[- ]?term)?(?: ?/ ?(incremental|replacement))?", re.IGNORECASE)
 _REPLACES: Final = re.compile(r"replaces ?:? ?(?:#|item |action )?(A ?)?0*([1-9][0-9]{0,5})", re.IGNORECASE)
+_PATCH: Final = re.compile(r"(?:replaces ?:? ?)?(?:patch|mitigation) ?#?0*([1-9][0-9]{0,5})", re.IGNORECASE)
 _DUE: Final = re.compile(r"(?:(?:due|by)[ :]+)?([0-9]{4}-[0-9]{2}-[0-9]{2})((?:T| [0-9]).*)?", re.IGNORECASE)
 _DATE_LIKE: Final = re.compile(
     r"(?:(?:due|by)[ :]+)?[0-9]{1,4}[./-][0-9]{1,2}(?:[./-][0-9]{0,4})?|.*\b20[0-9]{2}", re.IGNORECASE
@@ -76,6 +77,8 @@ def _fact(row: Action, item: Item, fact: str, notes: Notes) -> None:
     elif found := _REPLACES.fullmatch(fact):
         row.replaces = None if found[1] else int(found[2])
         row.replaces_id = f"A{found[2]}" if found[1] else ""
+    elif found := _PATCH.fullmatch(fact):
+        row.patch = int(found[1])
     elif _DUE.match(fact) or (_DATE_LIKE.match(fact) and not row.due):
         _due(row, item, fact, notes)
     elif not row.owner:

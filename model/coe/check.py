@@ -14,7 +14,7 @@ no-question` (R3), `lesson-no-action lesson-from-nowhere` (R4), `detection-actio
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from model.coe.figures import unasked
@@ -33,40 +33,37 @@ from model.coe.words import (
     blames_supplier,
     common_words,
 )
+from model.policy import Policy
+from model.times import ago
 
-PARAGRAPHS: Final = 3
-"""R2: "several" paragraphs."""
-TIMES: Final = 3
-"""R2: fewer times of day than this are no life of an event."""
-SHORT_TERM: Final = timedelta(days=3)
-"""R8: short-term is hours; what is due later than this after the event is not worked on around the clock."""
-PROMISE: Final = timedelta(days=183)
-"""R9: significant prevention comes in weeks to months; half a year is where months end."""
 UNNUMBERED_TOLD: Final = 5
 """R3: as many questions without data are told; more says nothing new."""
 
 
-def check(file: CoeFile, *, customers_hit: bool | None, mitigated_by_hand: bool | None) -> list[Finding]:
+def check(
+    file: CoeFile, *, customers_hit: bool | None, mitigated_by_hand: bool | None, policy: Policy | None = None
+) -> list[Finding]:
     """Judge a COE.
 
     Args:
         file: As `model.coe.parser.parse` read it.
         customers_hit: What the incident knows; None when it does not know.
         mitigated_by_hand: Whether people mitigated, rather than the service itself; None when nobody knows.
+        policy: What counts as short, as realistic; without one, what holds where nobody has said otherwise.
 
     Returns:
         The findings in the order of the file's lines. A COE with an `error` goes back to its author.
     """
-    notes = Notes()
+    notes, numbers = Notes(), policy or Policy()
     _front(file, customers_hit, notes)
-    _impact(file, customers_hit, notes)
+    _impact(file, customers_hit, numbers, notes)
     _whys(file, notes)
     _tree(file, notes)
     _detection(file, mitigated_by_hand, notes)
     _dependencies(file, notes)
     _lessons(file, notes)
     for action in file.actions:
-        _action(file, action, notes)
+        _action(file, action, numbers, notes)
     _promises(file, customers_hit, notes)
     _blame(file, notes)
     _left_open(file, notes)
@@ -97,20 +94,20 @@ def _front(file: CoeFile, customers_hit: bool | None, notes: Notes) -> None:
         notes.advise("customers-hit-differs", at, text)
 
 
-def _impact(file: CoeFile, customers_hit: bool | None, notes: Notes) -> None:
+def _impact(file: CoeFile, customers_hit: bool | None, policy: Policy, notes: Notes) -> None:
     """R2: a story that stands alone: several paragraphs, the customer's experience, the life of the event."""
     at, story = file.line("impact"), file.impact
     if not story.replace(FILL_IN, "").strip():
         text = "tell under '## Impact' what happened, so that somebody who was not there understands it"
         notes.error("no-impact", at, text)
         return
-    if _paragraphs(story) < PARAGRAPHS:
-        text = f"tell it in at least {PARAGRAPHS} paragraphs: what customers saw, how it went, how it ended"
+    if _paragraphs(story) < policy.coe_paragraphs:
+        text = f"tell it in at least {policy.coe_paragraphs} paragraphs: what customers saw, how it went, how it ended"
         notes.advise("impact-short", at, text)
     hit = customers_hit if customers_hit is not None else file.says_customers_hit
     if hit is not False and not CUSTOMERS.search(story):
         notes.advise("impact-no-customers", at, "say what customers saw and could not do, in their words")
-    if len(set(TIME.findall(story))) < TIMES:
+    if len(set(TIME.findall(story))) < policy.coe_times:
         text = "give the times of day of the milestones, for example 09:02 UTC detected, 09:05 acknowledged"
         notes.advise("impact-no-times", at, text)
     missing = [name for name, words in MILESTONES.items() if not words.search(story)]
@@ -277,7 +274,7 @@ def _lessons(file: CoeFile, notes: Notes) -> None:
             notes.advise("lesson-from-nowhere", lesson.line, f"no branch of the whys leads to {lesson.id}")
 
 
-def _action(file: CoeFile, action: Action, notes: Notes) -> None:
+def _action(file: CoeFile, action: Action, policy: Policy, notes: Notes) -> None:
     """R4, R8, R9, R11: from a lesson, somebody's, by a day, with a validation; realistic for its horizon."""
     at, known = action.line, {lesson.id for lesson in file.lessons}
     if not action.title:
@@ -293,7 +290,7 @@ def _action(file: CoeFile, action: Action, notes: Notes) -> None:
     if not action.validation:
         text = f"say how {action.id} will be tried against the same conditions: title — goal — validation"
         notes.error("action-no-validation", at, text)
-    _dates(file, action, notes)
+    _dates(file, action, policy, notes)
     if action.horizon == "long" and not action.kind:
         text = f"say whether {action.id} is long/incremental (nobody has to act) or long/replacement"
         notes.advise("long-kind", at, text)
@@ -302,15 +299,17 @@ def _action(file: CoeFile, action: Action, notes: Notes) -> None:
         notes.advise("replacement-alone", at, text)
 
 
-def _dates(file: CoeFile, action: Action, notes: Notes) -> None:
+def _dates(file: CoeFile, action: Action, policy: Policy, notes: Notes) -> None:
     day = _day_of(file.incident)
     if not day or not action.due:
         return
-    if action.horizon == "short" and action.due - day > SHORT_TERM:
-        text = f"{action.id} is short-term and due later than {SHORT_TERM.days} days after the event: is it mid-term?"
+    if action.horizon == "short" and action.due - day > policy.coe_short_term:
+        late = f"due later than {ago(policy.coe_short_term)} after the event"
+        text = f"{action.id} is short-term and {late}: is it mid-term?"
         notes.advise("short-not-short", action.line, text)
-    if action.promised and action.due - day > PROMISE:
-        text = f"{action.id} is promised for later than half a year after: promise the deliverable middle first"
+    if action.promised and action.due - day > policy.coe_promise_within:
+        late = f"later than {ago(policy.coe_promise_within)} after the event"
+        text = f"{action.id} is promised for {late}: promise the deliverable middle first"
         notes.advise("date-too-far", action.line, text)
 
 

@@ -136,6 +136,7 @@ class Action(Row):
         due: A day without a time means its end.
         replaces: The number of an item of the incident that is over when this one is validated.
         replaces_id: The same for an action of this file.
+        patch: The number of the mitigation it takes the place of.
     """
 
     id: str
@@ -150,6 +151,7 @@ class Action(Row):
     promised: bool = False
     replaces: int | None = None
     replaces_id: str = ""
+    patch: int | None = None
 
     @field_validator("due")
     @classmethod
@@ -225,6 +227,7 @@ def why_reasons(file: CoeFile) -> list[str]:
 
 def accepted_actions(file: CoeFile) -> list[AcceptedAction]:
     """Return the file's actions as the incident takes them; what is not complete is left out."""
+    titles = {action.id: action.title for action in file.actions}
     return [
         AcceptedAction(
             title=action.title,
@@ -236,6 +239,8 @@ def accepted_actions(file: CoeFile) -> list[AcceptedAction]:
             validation=action.validation,
             lesson=", ".join(action.lessons),
             replaces=action.replaces,
+            replaces_title=titles.get(action.replaces_id, ""),
+            patch=action.patch,
             kind=action.kind,
         )
         for action in file.actions
@@ -313,6 +318,7 @@ def _action(it: Action) -> str:
         " ".join(it.lessons), horizon, it.owner, due,
         "promised" if it.promised else "",
         f"replaces {replaced}" if replaced else "",
+        f"replaces patch {it.patch}" if it.patch else "",
     ]  # fmt: skip
     said = " — ".join([it.title, it.goal, it.validation]).rstrip(" —")
     return f"- {it.id} ({', '.join(fact for fact in facts if fact)}): {said}".rstrip()

@@ -46,6 +46,15 @@ def targets(incident: Incident) -> list[str]:
     return unique([*(desk.narrowed or []), *concerned])
 
 
+def hit(incident: Incident) -> list[str]:
+    """Return the customers to whom an account is owed: those concerned at the end, and whoever turned to us about it.
+
+    As far as the facts go: the catalogue says which services a customer uses, not in which regions.
+    """
+    reported = (report.customer for report in incident.reports)
+    return unique([*targets(incident), *incident.desk.contacts, *reported])
+
+
 def names(incident: Incident) -> Names:
     """Return the words that must not leave, as this incident knows them."""
     return Names.of_plan(incident.plan)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from model.coordinate.wording import ExternalKind, ExternalText, InternalText
+from model.coordinate.wording import ExternalKind, ExternalText, InternalText, Moved
 from model.text import one_line
 from model.times import Moment
 
@@ -56,6 +56,7 @@ class Draft(BaseModel):
         words: What a person says in it.
         takes: How long they say the next steps take; it ages, so no other message says it again.
         public: It goes to the public page too.
+        moved: Promises it tells about, until the first customer has read it.
     """
 
     n: int = 0
@@ -73,6 +74,7 @@ class Draft(BaseModel):
     workaround: ExternalText | None = None
     takes: ExternalText | None = None
     public: bool = False
+    moved: list[Moved] = []
 
 
 class Contacts(BaseModel):

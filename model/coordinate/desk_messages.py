@@ -97,8 +97,11 @@ class Notify(Message):
     seeing: Words = Field(default="", description="What customers see.")
     workaround: Words = Field(default="", description="What they can do meanwhile.")
     takes: Words = Field(default="", description="How long the next steps take.")
+    actions: list[int] = Field(
+        default=[], max_length=50, description="Promised action items whose new date it tells customers (R10)."
+    )
 
-    @field_validator("customers", mode="before")
+    @field_validator("customers", "actions", mode="before")
     @classmethod
-    def _one_customer(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
+    def _only_one(cls, value: object) -> object:
+        return [value] if isinstance(value, str | int) else value

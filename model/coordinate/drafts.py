@@ -20,6 +20,7 @@ from model.coordinate.wording import (
 )
 from model.effects import Compose, Notice, Outcome, Publication
 from model.engage import engagement
+from model.engage.moves import signal
 from model.incident import Incident, Phase, Sent
 from model.matter import SYSTEM, unique
 from model.text import Refused
@@ -98,7 +99,7 @@ def send(incident: Incident, made: Draft, now: datetime, *, only: list[str] | No
     said_next = None if made.kind == "narrowed" else promised
     facts = external_facts(incident, made.kind, now, said_next)
     said = {field: getattr(made, field) for field in ("words", "seeing", "workaround", "takes")}
-    facts = facts.model_copy(update={field: text for field, text in said.items() if text})
+    facts = facts.model_copy(update={field: text for field, text in said.items() if text} | {"moved": made.moved})
     _compose(incident, made, facts, now, final=True)
     return made
 
@@ -243,12 +244,23 @@ def noticed(incident: Incident, order: Notice, outcome: Outcome, now: datetime) 
     reached = [customer for customer in order.to if customer not in unreached]
     if reached:
         _sent(incident, order, reached)
+        _promises_told(incident, order.draft, now)
     if lost:
         text = f"{whom(lost)} cannot be told: {outcome.reason}"
         incident.say("fallback", text, now=now)
         engagement.tell(incident, [desk_team(incident)], f"{incident.id}: {text}.", now)
     order.to = left or order.to
     return outcome.model_copy(update={"ok": not left, "again": True})
+
+
+def _promises_told(incident: Incident, number: int, now: datetime) -> None:
+    """Let the action items know whose moved promise customers have read; who is left is tried again (R10)."""
+    made = incident.desk.draft(number)
+    for moved in made.moved if made else []:
+        told = {"due": moved.due.isoformat() if moved.due else None}
+        signal(incident, f"{incident.id}/action/{moved.item}", "customers_told", told, now)
+    if made:
+        made.moved = []
 
 
 def published(incident: Incident, order: Publication) -> None:

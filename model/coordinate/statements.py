@@ -32,7 +32,7 @@ def advance(incident: Incident, now: datetime) -> datetime | None:
         if any(said.impacted == "no" for said in incident.statements):
             for report in incident.reports:
                 compare(incident, report.service, report.text or f"{report.count} × {report.source}", now)
-    if incident.phase not in CHASED or incident.severity >= engagement.NIGHT:
+    if incident.phase not in CHASED:
         return None
     chased = [_chase(incident, row, now) for row in incident.engagements.values()]
     return min((at for at in chased if at), default=None)
@@ -54,11 +54,17 @@ def _welcome(incident: Incident, now: datetime) -> None:
     now_told = dict(list(new.items())[:TOGETHER])
     desk.welcomed.update(now_told)
     people = [person for person in now_told if person in incident.plan.people]
-    teams = unique(t for person in people for t in engagement.teams_of(incident, incident.plan.people[person]))
+    teams = unique(t for person in people for t in _teams(incident, person))
     order = Compose(
         incident=incident.id, facts=internal_facts(incident, "joining", now), to=teams, people=people, at=now
     )
     incident.owe(order, now=now)
+
+
+def _teams(incident: Incident, person: str) -> list[str]:
+    """Return a person's engaged teams; the first of their own for who came without being called."""
+    planned = incident.plan.people[person]
+    return engagement.teams_of(incident, planned) or planned.teams[:1]
 
 
 def due(incident: Incident, row: Engagement) -> datetime | None:
@@ -79,7 +85,11 @@ def due(incident: Incident, row: Engagement) -> datetime | None:
 
 
 def _chase(incident: Incident, row: Engagement, now: datetime) -> datetime | None:
-    """Remind the person once, then let incident response ask."""
+    """Remind the person once, then let incident response ask.
+
+    At severity 4 and 5 the reminder is all: whoever has joined by day may be asked, but incident response is not
+    called into what is no more than a ticket (E6).
+    """
     when = due(incident, row)
     if when is None or when > now:
         return when
@@ -93,6 +103,8 @@ def _chase(incident: Incident, row: Engagement, now: datetime) -> datetime | Non
             "`again_at`. `no` with its evidence is an answer too."
         )
         engagement.tell(incident, [row.team], text, now, people=_who(incident, row))
+    if incident.severity >= engagement.NIGHT:
+        return None
     leader_at = asked.chased_at + incident.policy.impact_chase_by_leader
     if asked.told_at is None and leader_at > now:
         return leader_at

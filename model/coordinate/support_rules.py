@@ -1,9 +1,10 @@
 """What people tell the support desk: cases, questions, feelings; and what they let out (C6-C10)."""
 
+from model.close.items import Item
 from model.coordinate import briefing, desk_messages, drafts, statements
-from model.coordinate.audience import desk_team, interval, latest, names, stage, targets, whom
+from model.coordinate.audience import desk_team, hit, interval, latest, names, stage, targets, whom
 from model.coordinate.desk import FEELINGS_KEPT, QUESTIONS_KEPT, Draft, Feeling, Question
-from model.coordinate.wording import ExternalText, clock, refuse_internal, reviewed
+from model.coordinate.wording import ExternalText, Moved, clock, refuse_internal, reviewed
 from model.engage import engagement
 from model.engage.response import Commit, joined, not_over
 from model.incident import Incident
@@ -131,6 +132,10 @@ def notify(act: Act[Incident]) -> Commit:
     not_over(act.matter)
     if message.audience == "internal":
         return _internal(act, message)
+    if message.actions and (message.correction or message.draft or message.verdict):
+        raise Refused("a moved promise is a message of its own: leave `correction`, `draft` and `verdict` out")
+    if message.actions:
+        return _external(act, message, None)
     if not message.correction and (message.draft or message.verdict or not message.text):
         return _decide(act, message)
     if message.audience is None and not (message.correction or message.public):
@@ -206,8 +211,9 @@ def _external(act: Act[Incident], message: desk_messages.Notify, draft: Draft | 
         raise Refused("say in `text` what is right")
     if message.correction and not incident.desk.told:
         raise Refused("customers were told nothing yet, so there is nothing to correct: leave `correction` out")
+    moved = [] if message.correction or draft else _moved(incident, message)
     named = [_known_customer(incident, customer) for customer in message.customers]
-    to = incident.desk.told if message.correction else named or targets(incident)
+    to = incident.desk.told if message.correction else named or (hit(incident) if moved else targets(incident))
     if not to and not message.public:
         raise Refused(
             f"the catalogue names no customer of {', '.join(incident.services) or 'this'}: name some in `customers`, "
@@ -219,9 +225,11 @@ def _external(act: Act[Incident], message: desk_messages.Notify, draft: Draft | 
         desk = incident.desk
         desk.seeing = said.get("seeing", desk.seeing)
         desk.workaround = said.get("workaround", desk.workaround)
-        left_out = _narrow(incident, named) if named and not message.correction else []
+        left_out = _narrow(incident, named) if named and not message.correction and not moved else []
         made = _made(act, message, draft, said)
-        drafts.send(incident, made, act.now, only=to if message.correction else None)
+        if moved:
+            made.kind, made.moved = "promise", moved
+        drafts.send(incident, made, act.now, only=to if message.correction or moved else None)
         if left_out:
             narrowed = Draft(kind="narrowed", at=act.now, by=act.by, claimed=act.claimed)
             drafts.send(incident, narrowed, act.now, only=left_out)
@@ -229,6 +237,30 @@ def _external(act: Act[Incident], message: desk_messages.Notify, draft: Draft | 
         return act.answer(f"goes to {where}; {_next_said(incident)}")
 
     return commit
+
+
+def _moved(incident: Incident, message: desk_messages.Notify) -> list[Moved]:
+    """Return the moved promises a message tells about: those named, else the only one once it is closed (R10).
+
+    Raises:
+        Refused: One named has not moved; or it is not kept, and nothing is said of what comes instead.
+    """
+    waiting = {i.n: i for i in incident.items.values() if i.kind == "action" and i.customer_message_due}
+    numbers = message.actions or (list(waiting) if incident.closed_at and len(waiting) == 1 else [])
+    for number in numbers:
+        if number not in waiting:
+            listed = ", ".join(f"{n} ({item.title})" for n, item in waiting.items()) or "none"
+            raise Refused(f"action {number} has no promise that customers wait to hear of; those that have: {listed}")
+        if waiting[number].status == "withdrawn" and not message.text:
+            raise Refused(f"action {number} is withdrawn: say in `text` why, and what customers get instead")
+    return [_move(waiting[number]) for number in dict.fromkeys(numbers)]
+
+
+def _move(item: Item) -> Moved:
+    assert item.customer_message_due is not None
+    return Moved(
+        item=item.n, promised=item.customer_message_due, due=None if item.status == "withdrawn" else item.due_at
+    )
 
 
 def _reviewed(act: Act[Incident], message: desk_messages.Notify) -> dict[str, ExternalText]:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from model import messages
+from model.close.look_back import undone_by
 from model.effects import Deployment, Outcome
 from model.engage.moves import customers_are_hit
 from model.engage.response import Commit, joined, not_over, still_open, the_team
@@ -91,7 +92,10 @@ def _has_customers(incident: Incident, team: str) -> bool:
 
 
 def deployments_known(incident: Incident, outcome: Outcome, now: datetime) -> None:
-    """Write the answer about deployments into the ticket, also when it is 'none' (M2)."""
+    """Write the answer about deployments into the ticket, also when it is 'none' (M2); asked again at the end (M4)."""
+    if incident.suspicion:
+        incident.say("observed", f"change: {undone_by(incident, outcome.deployments)}", now=now)
+        return
     ranked: list[Deployment] = []
     if outcome.deployments is None:
         text = "deployments: no source is configured, so nobody knows"

@@ -15,12 +15,13 @@ from pydantic import BaseModel, ConfigDict
 from model.catalogue.catalog import Catalog
 from model.catalogue.plan import Plan
 from model.text import Refused, clean
+from model.times import Moment
 
 ExternalKind = Literal[
-    "first", "update", "unattended", "mitigated", "resolved", "again", "correction", "narrowed"
+    "first", "update", "unattended", "mitigated", "resolved", "again", "correction", "narrowed", "promise"
 ]  # fmt: skip
 """What customers are told: something is probably wrong; more; still working; normal again; over; back; corrected;
-not you after all."""
+not you after all; what was promised comes at another time, or not (R10)."""
 InternalKind = Literal["status", "heads_up", "joining"]
 """What the house is told: the live status, what account teams hear before their customers, the joining screen."""
 
@@ -53,6 +54,20 @@ class ExternalText(BaseModel):
     source: str
 
 
+class Moved(BaseModel):
+    """A promise to customers that moves, or is not kept (R10).
+
+    Attributes:
+        item: The action item's number; nothing a template says.
+        promised: For when it was promised.
+        due: When it comes now; none where it does not come.
+    """
+
+    item: int
+    promised: Moment
+    due: Moment | None = None
+
+
 class ExternalFacts(BaseModel):
     """All that a template for customers ever sees: no alarm, no title, no statement, no name of ours.
 
@@ -65,6 +80,7 @@ class ExternalFacts(BaseModel):
         next_at: When the next message comes; none after the last.
         account_by: By when the full account of the causes is promised, where one is.
         words: What a person says in this message.
+        moved: Promises it tells about.
     """
 
     audience: Literal["external"] = "external"
@@ -82,6 +98,7 @@ class ExternalFacts(BaseModel):
     seeing: ExternalText | None = None
     workaround: ExternalText | None = None
     takes: ExternalText | None = None
+    moved: list[Moved] = []
 
 
 class InternalFacts(BaseModel):
@@ -151,7 +168,8 @@ def _plain(text: str) -> str:
 
 def _spans(name: str, plain: str) -> list[tuple[int, int]]:
     wanted = _plain(name)
-    if not wanted:
+    # The plain search first: a pattern for each name over a quarter of a megabyte, an RCA's, would take seconds.
+    if not wanted or wanted not in plain:
         return []
     # An underscore ends a word here, as a hyphen does: `old_chk-router` names chk-router. The lookahead also finds
     # what overlaps.

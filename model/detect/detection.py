@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from model import messages
-from model.detect import routing
+from model.detect import crowd, routing
 from model.detect.correlation import several_sources
 from model.detect.partition import Arrived, Detection, Silenced, Unreadable, key_of
 from model.effects import Forward, Outcome, Owed, Signal, Start, failed
@@ -54,8 +54,10 @@ def _repeats(state: Detection, alarm: messages.Alarm) -> bool:
         a = waiting.alarm
         if a and key_of(a.service, a.region, a.alarm, a.test) == key:
             return a.state == alarm.state
+    if crowd.has(state, alarm):
+        return alarm.state == "ALARM"
     known = state.alarms.get(key)
-    return (known.fact.state if known else "OK") == alarm.state
+    return (known.said if known else "OK") == alarm.state
 
 
 def unreadable(state: Detection, name: str, why: str, payload: Any, now: datetime) -> None:
@@ -147,6 +149,7 @@ def advance(state: Detection, now: datetime) -> datetime | None:
                 routing.make_event(state, group, test, now)
             else:
                 due.append(at)
+    due += routing.believe_again(state, now)
     for ended in [s for s in state.silences if s.until <= now]:
         state.silences.remove(ended)
     for watched in list(state.alarms.values()):

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from model import messages
 from model.catalogue.plan import AlarmFacts, Plan
+from model.detect.damping import Flapping
 from model.effects import Order, Owed
 from model.incident import AlarmFact, ReportFact, alarm_key
 from model.messages import Answer
@@ -17,9 +18,14 @@ UNMAPPED = "unmapped"
 
 
 class Watched(BaseModel):
-    """An alarm that is in ALARM, and where it went."""
+    """An alarm that is in ALARM, and where it went.
+
+    Attributes:
+        said: What it said last: a flapping alarm is held in ALARM, whatever it says.
+    """
 
     fact: AlarmFact
+    said: Literal["ALARM", "OK"] = "ALARM"
     team: str = ""
     test: bool = False
     silenced: bool = False
@@ -85,7 +91,12 @@ class Resolution(BaseModel):
 
 
 class Detection(BaseModel):
-    """Everything `Detection` knows of one partition; the only argument of its workflow."""
+    """Everything `Detection` knows of one partition; the only argument of its workflow.
+
+    Attributes:
+        flaps: How each alarm changed its state of late.
+        crowds: Per crowded service and region, the alarms of it that are in ALARM and not kept one by one.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
@@ -95,6 +106,8 @@ class Detection(BaseModel):
     policy: Policy = Field(default_factory=Policy)
     inbox: list[Arrived] = []
     alarms: dict[str, Watched] = {}
+    flaps: dict[str, Flapping] = {}
+    crowds: dict[str, list[str]] = {}
     incidents: dict[str, Known] = {}
     reports: list[ReportFact] = []
     silences: list[Silenced] = []

@@ -2,11 +2,12 @@
 
 import hashlib
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from model import messages
 from model.absorption import Absorption, Promotion
 from model.catalogue.plan import Plan
+from model.detect import crowd, damping
 from model.detect.correlation import Active, Group, several_services
 from model.detect.partition import UNMAPPED, Arrived, Detection, Known, Resolved, Watched, key_of
 from model.effects import Forward, Signal, Start
@@ -55,16 +56,22 @@ def _decide_alarm(
     if home != state.partition:
         state.owe(_forward(state, home, "alarm", alarm), now)
         return
+    taken = crowd.stands_for(state, alarm)
+    if taken is None:
+        return
+    alarm = taken
     key = key_of(alarm.service, alarm.region, alarm.alarm, alarm.test)
     known = state.alarms.get(key)
     skew = state.policy.message_clock_skew
     at = min(max(alarm.at or arrived_at, arrived_at - skew), arrived_at)
+    state.flaps[key] = damping.changed(state.flaps.get(key, damping.Flapping()), at, _flap_rule(state))
+    held = damping.damping(state.flaps[key], now, _flap_rule(state))
+    if known and (held.damped or alarm.state == "ALARM"):
+        _hold(state, known, alarm.state, held, now)
+        return
     if alarm.state == "OK":
         if known:
-            del state.alarms[key]
-            known.fact.state, known.fact.since = "OK", at
-            if known.incident:
-                _tell_incident(state, known.incident, [known.fact], None, now)
+            _cleared(state, key, known, at, now)
         return
     fact = AlarmFact(
         alarm=alarm.alarm,
@@ -79,12 +86,55 @@ def _decide_alarm(
         value=alarm.value,
         threshold=alarm.threshold if alarm.threshold is not None else resolved.facts.kpi_threshold,
         unit=resolved.facts.kpi_unit,
+        flapping=held.why,
     )
     watched = Watched(fact=fact, team=resolved.facts.team, test=alarm.test, plan=resolved.plan)
     watched.silenced = is_silent(state, fact.service, fact.region, now)
     state.alarms[key] = watched
     if not watched.silenced:
         place(state, watched, now)
+
+
+def _flap_rule(state: Detection) -> damping.Rule:
+    return damping.Rule(state.policy.flap_changes, state.policy.flap_within, state.policy.flap_quiet_for)
+
+
+def _hold(state: Detection, known: Watched, said: Literal["ALARM", "OK"], held: damping.Damping, now: datetime) -> None:
+    """Keep a flapping alarm in ALARM; its incident hears that it flaps once."""
+    news = held.damped and not known.fact.flapping
+    known.said = said
+    known.fact.flapping = held.why
+    if news and known.incident:
+        _tell_incident(state, known.incident, [known.fact], None, now)
+
+
+def _cleared(state: Detection, key: str, known: Watched, at: datetime, now: datetime) -> None:
+    del state.alarms[key]
+    known.fact.state, known.fact.since, known.fact.flapping = "OK", at, ""
+    if known.incident:
+        _tell_incident(state, known.incident, [known.fact], None, now)
+
+
+def believe_again(state: Detection, now: datetime) -> list[datetime]:
+    """Take flapping alarms that kept still for long enough at their last word.
+
+    Returns:
+        When that is so for the others.
+    """
+    rule, due = _flap_rule(state), []
+    for key, flap in list(state.flaps.items()):
+        held = damping.damping(flap, now, rule)
+        if held.until:
+            due.append(held.until)
+            continue
+        known = state.alarms.get(key)
+        if flap.since and known:
+            known.fact.flapping = ""
+            if known.said == "OK":
+                _cleared(state, key, known, flap.changes[-1], now)
+        if flap.since or now - flap.changes[-1] > rule.within:
+            del state.flaps[key]
+    return due
 
 
 def _forward(state: Detection, partition: str, name: str, message: messages.Message) -> Forward:

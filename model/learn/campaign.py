@@ -26,13 +26,6 @@ RUNGS: Final[dict[Rung, str]] = {
 }
 """The rungs in their order, in words."""
 
-STALL_PART: Final = 0.05
-"""L3: progress is a twentieth of those affected at the start: more than metrics waver, and at one step a month still
-the better part of two years."""
-STALL_AFTER: Final = timedelta(days=28)
-"""L3: no such progress for this long is a stall: four weeks hold a planning round of everybody who has to act."""
-STALL_EVERY: Final = timedelta(days=7)
-"""L3: a campaign that stalls says so this often, at most: moving up is planned in weeks."""
 VALUES_KEPT: Final = 100
 """L3: the last measurements kept, besides the first and the worst: a state stays small (design §2)."""
 UNREADABLE_EVERY: Final = timedelta(days=1)
@@ -229,7 +222,7 @@ def _recall(campaign: Campaign, now: datetime) -> datetime | None:
 def _overdue(campaign: Campaign, now: datetime) -> datetime:
     late, at = after.round_due(campaign, "overdue", campaign.due_at, now)
     if late:
-        text = f"{campaign.id} is overdue for {ago(late.late)}: {_standing(campaign)}. {_how(campaign)}"
+        text = f"{campaign.id} is {late.overdue}: {_standing(campaign)}. {_how(campaign)}"
         people = [campaign.owner, *(after.manager(campaign) if late.with_manager else [])]
         after.tell(campaign, people, text, now)
         if late.worth_a_line:
@@ -238,25 +231,26 @@ def _overdue(campaign: Campaign, now: datetime) -> datetime:
 
 
 def _stall(campaign: Campaign, now: datetime) -> datetime:
-    """Propose the next rung when nothing moves; at most every `STALL_EVERY`."""
+    """Propose the next rung when nothing moves; not more often than it helps."""
+    policy = campaign.policy
     since = max(at for at in (campaign.progressed_at, campaign.rung_since, campaign.opened_at) if at)
     last = campaign.reminded.get("stalled")
-    due = since + STALL_AFTER if last is None or last < since else last + STALL_EVERY
+    due = since + policy.stall_after if last is None or last < since else last + policy.stall_every
     if due > now:
         return due
     campaign.reminded["stalled"] = now
     latest = campaign.latest
-    if latest is None or latest.at <= now - STALL_AFTER:
+    if latest is None or latest.at <= now - policy.stall_after:
         measured = f"not measured since {_day(latest.at)}" if latest else "not measured at all so far"
         text = f"{campaign.id} is {measured}: nobody knows whether the lesson arrives. Send it `measure`."
         _tell(campaign, text, now)
-        return now + STALL_EVERY
+        return now + policy.stall_every
     if campaign.status != "stalled":
         campaign.status, campaign.stalled_at = "stalled", now
         campaign.say("campaign", f"stalls since {_day(since)}: {_standing(campaign)}. {_how(campaign)}", now=now)
-    waited = f"less than {percent(STALL_PART)} of the start in {ago(now - since)}"
+    waited = f"less than {percent(policy.stall_part)} of the start in {ago(now - since)}"
     _tell(campaign, f"{campaign.id} stalls ({waited}): {_standing(campaign)}. {_how(campaign)}", now)
-    return now + STALL_EVERY
+    return now + policy.stall_every
 
 
 def _how(campaign: Campaign) -> str:
@@ -322,7 +316,7 @@ def _keep(campaign: Campaign, reading: Reading) -> None:
 def _judge(campaign: Campaign, reading: Reading, now: datetime) -> None:
     """See whether the newest measurement is the first, progress, or the target."""
     by = reading.source or "a measurement"
-    step = STALL_PART * (campaign.started_value or 0)
+    step = campaign.policy.stall_part * (campaign.started_value or 0)
     if campaign.mark is None:
         campaign.mark, campaign.progressed_at = reading.value, reading.at
         campaign.say("campaign", f"at the start {percent(reading.value)} to go: that is 100 %", now=now, by=by)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
-from model.learn.campaign import RUNGS, STALL_AFTER, Campaign, percent
+from model.learn.campaign import RUNGS, Campaign, percent
 from model.learn.campaign_messages import Finish, Measure
 from model.text import escape
 from model.times import ago
@@ -111,14 +111,14 @@ def _needs(campaign: Campaign, now: datetime) -> str:
         rung = {"by": owner, "rung": campaign.next_rung, "target": campaign.target, "due": _next_due(campaign, now)}
         return _need(owner, f"since {since}: it stalls, move it up a rung", "start_rung", rung)
     since_when = latest.at if latest else campaign.begun_at or now
-    old = now - since_when >= STALL_AFTER
+    old = now - since_when >= campaign.policy.stall_after
     what = f"last measured {ago(now - since_when)} ago" if latest else f"not measured for {ago(now - since_when)}"
     return _need(owner if old else "the next measurement", what, "measure", Measure.example, "signal")
 
 
 def _next_due(campaign: Campaign, now: datetime) -> str:
     """Return a date for the next rung: the one it has, where that is still to come."""
-    return f"{campaign.due_at if campaign.due_at > now else now + STALL_AFTER:%Y-%m-%dT12:00:00Z}"
+    return f"{campaign.due_at if campaign.due_at > now else now + campaign.policy.stall_after:%Y-%m-%dT12:00:00Z}"
 
 
 def _need(who: str, what: str, name: str, example: Mapping[str, object], kind: str = "update") -> str:

@@ -5,11 +5,11 @@ from datetime import datetime
 
 from model.effects import Deployment, Execute, Outcome, PlanRequest
 from model.engage import engagement, moves
-from model.engage.response import joined, still_open
+from model.engage.response import joined, not_over, still_open
 from model.incident import BEFORE_CLOSE, CALL_LEADERS, Incident, Phase
-from model.matter import SYSTEM, Act
+from model.matter import SYSTEM, Act, unique
 from model.messages import Answer
-from model.mitigate import ladder_messages
+from model.mitigate import ladder_messages, patches
 from model.mitigate.proposals import Proposal
 from model.permissions import INCIDENT_RESPONSE, LEADERS, require, standing
 from model.text import Refused
@@ -111,13 +111,26 @@ def suspect(incident: Incident, ranked: list[Deployment], now: datetime) -> None
             )
             incident.proposals.append(proposal)
             incident.say("proposed", f"{proposal.n}: roll_back {target}: {proposal.why}", now=now)
+    waiting = _suspected(incident)
+    if len(waiting) > 1:
+        numbers = ", ".join(str(p.n) for p in waiting)
+        incident.say("proposed", f"{numbers} at once: `decide` with `all: true`", now=now)
+    if strangers := unique(p.service for p in waiting if p.service not in incident.plan.services):
+        incident.owe(PlanRequest(services=strangers, at=now), now=now)
+
+
+def _suspected(incident: Incident) -> list[Proposal]:
+    """Return the deployments the system suspects and nobody has decided about."""
+    return [p for p in incident.proposals if p.suspicion and p.status == "waiting"]
 
 
 def decide(act: Act[Incident]) -> Commit:
-    """Approve or reject a waiting proposal."""
+    """Approve or reject a waiting proposal, or all suspected deployments at once."""
     message = act.message
     assert isinstance(message, ladder_messages.Decide)
     still_open(act.matter)
+    if message.all:
+        return _decide_all(act, message)
     proposal = _waiting(act.matter, message.proposal)
     _may_decide(act, proposal, message.verdict)
     if message.verdict == "approve":
@@ -127,12 +140,66 @@ def decide(act: Act[Incident]) -> Commit:
         joined(act)
         if message.verdict == "approve":
             return _approve(act, proposal, message.reason)
-        proposal.status, proposal.verdict = "rejected", "reject"
-        proposal.decided_by, proposal.decided_at = act.by, act.now
-        act.say("decided", f"{proposal.n}: rejected. {message.reason}".rstrip())
-        return act.answer(f"proposal {proposal.n} is rejected")
+        return _reject(act, proposal, message.reason)
 
     return commit
+
+
+def _reject(act: Act[Incident], proposal: Proposal, reason: str) -> Answer:
+    proposal.status, proposal.verdict = "rejected", "reject"
+    proposal.decided_by, proposal.decided_at = act.by, act.now
+    act.say("decided", f"{proposal.n}: rejected. {reason}".rstrip())
+    return act.answer(f"proposal {proposal.n} is rejected")
+
+
+def _decide_all(act: Act[Incident], message: ladder_messages.Decide) -> Commit:
+    """Decide about every suspected deployment the sender may decide about: one decision brings everything back (M2).
+
+    One target takes one mitigation at a time: where a service was deployed twice, the nearest is rolled back first.
+    """
+    incident = act.matter
+    if message.proposal is not None:
+        raise Refused("say either which `proposal`, or `all`")
+    waiting = _suspected(incident)
+    if not waiting:
+        raise Refused(f"no suspected deployment waits for a decision ({incident.suspicion or 'none is known yet'})")
+    mine = [p for p in waiting if _is_theirs(act, p)]
+    if not mine:
+        _may_decide(act, waiting[0], message.verdict)
+    if message.verdict == "approve":
+        mine = _one_each(incident, mine)
+    left = [p for p in waiting if p not in mine]
+
+    def commit() -> Answer:
+        joined(act)
+        for proposal in mine:
+            if message.verdict == "approve":
+                _approve(act, proposal, message.reason)
+            else:
+                _reject(act, proposal, message.reason)
+        done = ", ".join(p.target for p in mine)
+        tail = "; ".join(f"{p.n}, {p.target}, waits: {_who_decides(incident, p)}" for p in left)
+        verdict = "rolled back" if message.verdict == "approve" else "rejected"
+        return act.answer(f"{verdict}: {done}{'. ' + tail if tail else ''}")
+
+    return commit
+
+
+def _one_each(incident: Incident, proposals: list[Proposal]) -> list[Proposal]:
+    busy = {p.service for p in incident.proposals if p.status == "running"}
+    free: dict[str, Proposal] = {}
+    for proposal in proposals:
+        if proposal.service not in busy:
+            free.setdefault(proposal.service, proposal)
+    if not free:
+        raise Refused(f"a mitigation of {', '.join(sorted(busy))} is running; `stop` it first")
+    return list(free.values())
+
+
+def _is_theirs(act: Act[Incident], proposal: Proposal) -> bool:
+    """Whether the sender is of those who decide about a target."""
+    held = standing(act.matter, act.person, proposal.team)
+    return proposal.team in act.person.teams or bool({INCIDENT_RESPONSE, LEADERS} & held)
 
 
 def _waiting(incident: Incident, number: int | None) -> Proposal:
@@ -143,7 +210,9 @@ def _waiting(incident: Incident, number: int | None) -> Proposal:
         if len(candidates) == 1:
             return candidates[0]
         listed = "; ".join(f"{p.n}: {p.kind} {p.target}" for p in waiting)
-        raise Refused(f"say which `proposal`: {listed}" if waiting else "no proposal is waiting; `propose` one first")
+        every = ", or `all` suspected deployments" if len(_suspected(incident)) > 1 else ""
+        which = f"say which `proposal`{every}: {listed}"
+        raise Refused(which if waiting else "no proposal is waiting; `propose` one first")
     found = next((p for p in incident.proposals if p.n == number), None)
     if found is None:
         listed = ", ".join(str(p.n) for p in waiting) or "none"
@@ -162,11 +231,8 @@ def _free(incident: Incident, proposal: Proposal) -> None:
 
 
 def _may_decide(act: Act[Incident], proposal: Proposal, verdict: str) -> None:
-    incident = act.matter
-    held = standing(incident, act.person, proposal.team)
-    may = proposal.team in act.person.teams or {INCIDENT_RESPONSE, LEADERS} & held
-    if not may:
-        raise Refused(f"{act.by} may not decide on {proposal.target}: {_who_decides(incident, proposal)}")
+    if not _is_theirs(act, proposal):
+        raise Refused(f"{act.by} may not decide on {proposal.target}: {_who_decides(act.matter, proposal)}")
     if proposal.last_resort and verdict == "approve":
         _second_person(act, proposal)
 
@@ -201,15 +267,15 @@ def _who_decides(incident: Incident, proposal: Proposal) -> str:
         return f"a call leader, the manager or another level of {proposal.team or 'the team'} decides ({senior})"
     response = ", ".join(engagement.members(incident, incident.plan.incident_response)[:3])
     own = engagement.members(incident, proposal.team) if proposal.team in incident.plan.teams else []
-    return (
-        f"{proposal.team or 'its team'} ({', '.join(own[:4])}), incident response ({response}) or a call leader decides"
-    )
+    team = f"{proposal.team or 'its team'} ({', '.join(own[:4])})" if own else proposal.team or "its team"
+    return f"{team}, incident response ({response}) or a call leader decides"
 
 
 def _approve(act: Act[Incident], proposal: Proposal, reason: str) -> Answer:
     incident = act.matter
     proposal.status, proposal.verdict = "running", "approve"
     proposal.decided_by, proposal.decided_at = act.by, act.now
+    proposal.owner = patches.owner_for(incident, proposal)
     act.say("decided", f"{proposal.n}: {proposal.kind} {proposal.target}. {reason}".rstrip(". "))
     order = Execute(
         incident=incident.id,
@@ -227,11 +293,11 @@ def _approve(act: Act[Incident], proposal: Proposal, reason: str) -> Answer:
 
 
 def stop(act: Act[Incident]) -> Commit:
-    """Stop a mitigation; anybody engaged may, because stopping early is cheaper than asking."""
+    """Stop a mitigation, also a patch that is not needed any more; anybody engaged may, as stopping early is cheap."""
     message = act.message
     assert isinstance(message, ladder_messages.Stop)
     incident = act.matter
-    still_open(incident)
+    not_over(incident)
     require(act, "stop")
     active = [p for p in incident.proposals if p.status in ("running", "executed")]
     found = next((p for p in active if p.n == message.proposal), None)
@@ -243,7 +309,8 @@ def stop(act: Act[Incident]) -> Commit:
     stopped = found
 
     def commit() -> Answer:
-        joined(act)
+        if not incident.closed_at:
+            joined(act)
         stopped.status, stopped.failed = "stopped", message.reason
         act.say("stopped", f"{stopped.n}: {stopped.kind} {stopped.target}: {message.reason}")
         incident.owed.pop(stopped.key, None)
@@ -280,12 +347,14 @@ def execution_ended(incident: Incident, order: Execute, outcome: Outcome, now: d
 
 
 def advance(incident: Incident, now: datetime) -> datetime | None:
-    """Let old proposals expire, and say what was run and did not help.
+    """Let old proposals expire, say what was run and did not help, and ask the owners of what holds.
 
     Returns:
         When the next one is due, or None.
     """
-    due = []
+    owners_known(incident)
+    asked = patches.advance(incident, now)
+    due = [asked] if asked else []
     for proposal in incident.proposals:
         if proposal.status == "waiting":
             last = proposal.proposed_at + incident.policy.proposal_expires

@@ -32,14 +32,18 @@ class Propose(Message):
 
 
 class Decide(Message):
-    """A waiting proposal is approved or rejected."""
+    """A waiting proposal is approved or rejected, or every rollback of one suspicion at once."""
 
-    description = "Approve or reject a proposal; without a number the only waiting one, without a verdict: approve."
+    description = (
+        "Approve or reject a proposal; without a number the only waiting one, without a verdict: approve. "
+        "`all: true` decides about every suspected deployment at once."
+    )
     example = {"by": "kim", "proposal": 1, "verdict": "approve"}
     main = "reason"
     decides = True
 
     proposal: int | None = Field(default=None, ge=1)
+    all: bool = Field(default=False, description="Every rollback the system proposed and that still waits (M2).")
     verdict: Literal["approve", "reject"] = "approve"
     reason: Words = ""
 

@@ -27,6 +27,9 @@ class Proposal(BaseModel):
         team: The owner of what it touches.
         suspicion: Proposed by the system, because a deployment ran around the start (M2).
         failed: Why it did not help, or could not be run.
+        owner: Whose patch it is, once it was decided (M1).
+        asked_at: When its owner was asked last what replaces it.
+        replaced_by: The action item that has replaced it.
     """
 
     n: int
@@ -46,6 +49,9 @@ class Proposal(BaseModel):
     executed_at: datetime | None = None
     verified_at: datetime | None = None
     failed: str = ""
+    owner: str = ""
+    asked_at: datetime | None = None
+    replaced_by: int | None = None
     key: str = ""
 
     @property

@@ -5,7 +5,7 @@ from datetime import datetime
 from model.effects import Outcome, PlanRequest
 from model.matter import unique
 from model.reflect import after
-from model.reflect.action_item import WORKING, ActionItem, Pending, asked, day, taken_over, tell_support
+from model.reflect.action_item import WORKING, ActionItem, Pending, asked, day, taken_over, tell_replaced, tell_support
 from model.text import cut
 from model.times import ago
 
@@ -31,6 +31,8 @@ def _opened(item: ActionItem, now: datetime) -> None:
         item.promised_due_at = item.promised_due_at or item.due_at
         item.told_due_at = item.promised_due_at
     after.begin(item, now)
+    if item.replaces is not None:
+        tell_replaced(item, now, validated=False)
 
 
 def _recognise_owner(item: ActionItem) -> None:
@@ -90,7 +92,9 @@ def _overdue(item: ActionItem, now: datetime) -> datetime | None:
     if this.first and item.promised:
         heard += [*after.first_level(item, item.plan.support), *item.plan.call_leaders]
     heard = unique(heard)
-    text = f"{item.incident}, {item.label} is overdue for {ago(this.late)}: to be {what} by {day(since)}."
+    text = f"{item.incident}, {item.label} is {this.overdue}: to be {what} by {day(since)}."
+    if item.promised:
+        text += " Customers were promised it: they must hear when it comes."
     after.tell(item, heard, f"{text} Send `{what}`{', or `replan`' if item.status in WORKING else ''}.", now)
     if this.worth_a_line:
         line = f"{item.label} is overdue since {day(since)}: not {what} ({', '.join(heard)} asked)"
@@ -130,8 +134,13 @@ def _in_force(item: ActionItem, now: datetime) -> datetime | None:
     if due is None or due > now:
         return due
     item.reminded["in_force"] = now
-    text = f"{item.incident}, {item.label} is still in force since {day(item.validated_at)}: where is what replaces it?"
-    after.tell(item, [item.owner, *after.manager(item)], f"{text} (`add_action` with `replaces: {item.n}`)", now)
+    text = f"{item.incident}, {item.label} is still in force since {day(item.validated_at)}"
+    text += (
+        f", because {item.successor} is not validated yet."
+        if item.successor
+        else f": where is what replaces it? (`add_action` with `replaces: {item.n}`)"
+    )
+    after.tell(item, [item.owner, *after.manager(item)], text, now)
     return item.asks_again_at
 
 
@@ -140,7 +149,7 @@ def _customers(item: ActionItem, now: datetime) -> datetime | None:
     by = item.customer_message_due
     if by is None:
         return None
-    before = by - after.REMIND_BEFORE
+    before = by - item.policy.remind_before
     if before <= now < by and item.reminded.get("customers_soon") != by:
         item.reminded["customers_soon"] = by
         tell_support(item, by, now)
@@ -149,6 +158,8 @@ def _customers(item: ActionItem, now: datetime) -> datetime | None:
         text = f"{item.id}: the promise for {day(by)} was not kept, and customers were not told before."
         support = after.first_level(item, item.plan.support)
         after.tell(item, [*support, *after.manager(item), *item.plan.call_leaders], text, now)
+        # There is no date left before which they could hear it: what was withdrawn is over.
+        item.ended = item.status == "withdrawn"
         line = f"{item.name}: promise for {day(by)} not kept, and customers were not told before"
         after.report(item, now, line, "overdue")
     return min((at for at in (before, by) if at > now), default=None)

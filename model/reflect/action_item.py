@@ -19,8 +19,6 @@ from model.times import Moment, ago
 
 Status = Literal["open", "started", "implemented", "validated", "in_force", "done", "withdrawn"]
 
-IN_FORCE_EVERY: Final = timedelta(days=30)
-"""R8: the owner of a short-term fix in force is asked this often for its successor: 'never for ever'."""
 TRIALS_KEPT: Final = 20
 """Trials kept in full; how many failed is counted beyond them."""
 
@@ -58,9 +56,16 @@ class TakingOver(BaseModel):
 
 
 class Replaced(BaseModel):
-    """The signal `replaced`: the item that replaces this one is validated."""
+    """The signal `replaced`: the item that is to replace this one has begun, or is validated."""
 
     by: str = ""
+    validated: bool = True
+
+
+class CustomersTold(BaseModel):
+    """The signal `customers_told`: customers have read when it comes now; without a date, that it does not come."""
+
+    due: Moment | None = None
 
 
 class ActionItem(After):
@@ -74,6 +79,8 @@ class ActionItem(After):
         slipped: What had slipped without asking before that agreement.
         promised_due_at: What customers were promised; only consent moves it.
         told_due_at: The date customers know.
+        patch: The mitigation it is to replace, by its number in the incident.
+        successor: The item that is to take its place, not validated yet.
         replaced_by: The validated item that takes its place.
     """
 
@@ -85,6 +92,7 @@ class ActionItem(After):
     validation: str = ""
     lesson: str = ""
     replaces: int | None = None
+    patch: int | None = None
     status: Status = "open"
     approach: str = ""
     due_at: Moment
@@ -101,6 +109,7 @@ class ActionItem(After):
     settled_at: Moment | None = None
     trials: list[Trial] = []
     failed_trials: int = 0
+    successor: str = ""
     replaced_by: str = ""
     pending: Pending | None = None
     taking_over: TakingOver | None = None
@@ -148,7 +157,7 @@ class ActionItem(After):
         """When the owner of a fix in force is asked next for what replaces it."""
         if self.status != "in_force" or self.validated_at is None:
             return None
-        return after.next_regular(self.validated_at, self.reminded.get("in_force"), IN_FORCE_EVERY)
+        return after.next_regular(self.validated_at, self.reminded.get("in_force"), self.policy.in_force_every)
 
     @property
     def customer_message_due(self) -> datetime | None:
@@ -156,7 +165,8 @@ class ActionItem(After):
         known = self.told_due_at
         if not self.promised or known is None:
             return None
-        return known if self.status == "withdrawn" or self.due_at > known else None
+        moved = self.due_at > known and self.status in (*WORKING, "implemented")
+        return known if self.status == "withdrawn" or moved else None
 
     @property
     def awaited(self) -> list[str]:
@@ -183,11 +193,13 @@ class ActionItem(After):
             horizon=self.horizon,
             promised=self.promised,
             replaces=self.replaces,
+            patch=self.patch,
+            replacement=self.kind == "replacement",
             due_at=self.due_at,
             promised_due_at=self.promised_due_at,
             validated_at=self.validated_at,
             customer_message_due=self.customer_message_due,
-            settled=self.status in _SETTLED,
+            settled=self.status in _SETTLED and (self.ended or self.customer_message_due is None),
             revision=self.revision,
         )
 
@@ -357,9 +369,7 @@ def _passed(act: Act[ActionItem], trial: Trial) -> Answer:
     item.status, item.validated_at, item.pending = "validated", trial.at, None
     _say(act, f"validated: {cut(trial.method, 300)} — {cut(trial.evidence, 300)}")
     if item.replaces is not None:
-        # By itself too: when it takes years, the incident that would pass it on is over.
-        replaced = f"{item.incident}/action/{item.replaces}"
-        after.signal(item, replaced, "replaced", {"by": item.id}, act.now)
+        tell_replaced(item, act.now, validated=True)
     if item.horizon == "short" and not item.replaced_by:
         item.status = "in_force"
         after.report(item, act.now)
@@ -425,6 +435,8 @@ def withdraw(act: Act[ActionItem]) -> Commit:
     assert isinstance(message, after_messages.Withdraw)
     item = act.matter
     _may(act, "withdraw")
+    if item.status == "withdrawn":
+        raise Refused(f"{item.id} is withdrawn already; customers are to hear it before {day(item.told_due_at)}")
 
     def commit() -> Answer:
         if item.promised and item.status in (*WORKING, "implemented"):
@@ -446,8 +458,11 @@ def _withdrawn(act: Act[ActionItem], line: str) -> None:
 
 
 def replaced(item: ActionItem, by: Replaced, now: datetime) -> None:
-    """Learn that what replaces this one is validated: a short-term fix in force is done (R8)."""
+    """Learn that what replaces this one has begun, or is validated: then a short-term fix in force is done (R8)."""
     if item.replaced_by or item.ended:
+        return
+    if not by.validated:
+        item.successor = by.by
         return
     item.replaced_by = by.by or "its successor"
     line = f"{item.label}: {item.replaced_by} is validated"
@@ -459,11 +474,22 @@ def replaced(item: ActionItem, by: Replaced, now: datetime) -> None:
     after.tell(item, [item.owner], text, now)
 
 
-def customers_told(item: ActionItem, now: datetime) -> None:
-    """Learn that customers know the date as it stands."""
-    if item.customer_message_due is not None:
-        item.told_due_at = item.due_at
-        after.report(item, now, f"{item.name}: customers know that it is due {day(item.due_at)}", "action")
+def tell_replaced(item: ActionItem, now: datetime, *, validated: bool) -> None:
+    """Tell the item that this one replaces, by itself: when it takes years, the incident is over by then."""
+    said: dict[str, object] = {"by": item.id, "validated": validated}
+    after.signal(item, f"{item.incident}/action/{item.replaces}", "replaced", said, now)
+
+
+def customers_told(item: ActionItem, told: CustomersTold, now: datetime) -> None:
+    """Learn what customers have read; a date that has moved again since is still to be told."""
+    if item.customer_message_due is None:
+        return
+    if item.status == "withdrawn":
+        item.told_due_at, item.ended = None, True
+        after.report(item, now, f"{item.name}: customers know that it does not come", "action")
+        return
+    item.told_due_at = told.due or item.due_at
+    after.report(item, now, f"{item.name}: customers know that it is due {day(item.told_due_at)}", "action")
 
 
 # --- small words -----------------------------------------------------------------------------------------
@@ -493,7 +519,8 @@ def _end(
     claimed: bool = False,
 ) -> None:
     item.status, item.settled_at, item.pending = status, now, None
-    item.ended = True
+    # A withdrawn promise is over when customers know, or should have known.
+    item.ended = item.customer_message_due is None
     after.report(item, now, line, "action", by, claimed)
 
 
@@ -512,4 +539,5 @@ def tell_support(item: ActionItem, by: datetime, now: datetime) -> None:
     """Tell support that customers must hear something before a date."""
     what = "will not be kept" if item.status == "withdrawn" else f"moves to {day(item.due_at)}"
     text = f"{item.incident}, {item.label}: what customers were promised for {day(by)} {what}."
-    after.tell(item, after.first_level(item, item.plan.support), f"{text} Tell them before that date.", now)
+    how = f"Tell them before that date: `notify` with `actions: {item.n}`."
+    after.tell(item, after.first_level(item, item.plan.support), f"{text} {how}", now)

@@ -10,24 +10,13 @@ from model.close.items import Item, ItemChanged
 from model.effects import Outcome, PlanRequest, Recipient, Signal, Tell, failed, next_retry
 from model.matter import SYSTEM, Act, Matter, What, unique
 from model.messages import Answer
+from model.policy import Policy
 from model.text import Refused
-from model.times import Moment
+from model.times import Moment, ago
 
 Commit = Callable[[], Answer]
 
-OVERDUE_EVERY: Final = timedelta(days=1)
-"""R8, R10: what is overdue is asked for this often at first: every working group has a daily round."""
-OVERDUE_CALM_AFTER: Final = timedelta(days=7)
-"""R8, R10: after this long it is asked for every `OVERDUE_CALM_EVERY`: a reminder nobody reads is none."""
-OVERDUE_CALM_EVERY: Final = timedelta(days=7)
-"""R8, R10: the slower rhythm."""
-OVERDUE_MANAGER_AFTER: Final = timedelta(days=1)
-"""R8, R10: the manager hears what has been overdue for this long; before, its owner may just be late."""
-REMIND_BEFORE: Final = timedelta(days=1)
-"""R8, R1: a date is recalled this long before it, when there is time left to keep it or to say that it moves."""
-PLAN_FRESH_FOR: Final = timedelta(days=30)
-"""R8: who belongs to the team is asked again this often: items live for years, people change teams."""
-
+_JUST_NOW: Final = timedelta(minutes=1)
 HOLDER: Final = "whoever it is assigned to"
 TEAM: Final = "their team"
 MANAGER: Final = "the team's manager"
@@ -144,10 +133,11 @@ def ask_catalogue(matter: After, now: datetime) -> None:
 
 def refresh(matter: After, now: datetime) -> datetime:
     """Ask the catalogue again when its answer is old; return when that is."""
-    due = (matter.asked_at or now) + PLAN_FRESH_FOR
+    fresh_for = matter.policy.plan_fresh_for
+    due = (matter.asked_at or now) + fresh_for
     if due <= now:
         ask_catalogue(matter, now)
-        due = now + PLAN_FRESH_FOR
+        due = now + fresh_for
     return due
 
 
@@ -272,17 +262,17 @@ def once(matter: After, reminder: str, at: datetime, now: datetime) -> bool:
     return True
 
 
-def next_round(since: datetime, last: datetime | None) -> datetime:
-    """Return when something owed since a date is asked for: at that date, then daily, after a week weekly.
+def next_round(policy: Policy, since: datetime, last: datetime | None) -> datetime:
+    """Return when something owed since a date is asked for: at that date, then daily, later more rarely.
 
     The moments are a fixed grid from the date on: a downtime sends one reminder, not all that were missed.
     """
     if last is None or last < since:
         return since
-    daily = since + ((last - since) // OVERDUE_EVERY + 1) * OVERDUE_EVERY
-    if daily - since <= OVERDUE_CALM_AFTER:
+    daily = next_regular(since, last, policy.overdue_every)
+    if daily - since <= policy.overdue_calm_after:
         return daily
-    return since + ((last - since) // OVERDUE_CALM_EVERY + 1) * OVERDUE_CALM_EVERY
+    return next_regular(since, last, policy.overdue_calm_every)
 
 
 def next_regular(since: datetime, last: datetime | None, every: timedelta) -> datetime:
@@ -297,7 +287,7 @@ def soon(matter: After, now: datetime) -> tuple[bool, datetime | None]:
     deadline = matter.deadline
     if deadline is None or matter.reminded.get("soon") == deadline or matter.opened_at is None:
         return False, None
-    at = deadline - REMIND_BEFORE
+    at = deadline - matter.policy.remind_before
     if at <= matter.opened_at or now >= deadline:
         return False, None
     if now < at:
@@ -313,32 +303,37 @@ class Round:
         late: For how long it is overdue.
         first: It is the first one since that date.
         escalates: The manager hears it for the first time.
-        weekly: It is one of the calm rounds.
+        calm: It is one of the rarer rounds.
     """
 
-    def __init__(self, since: datetime, last: datetime | None, now: datetime) -> None:
+    def __init__(self, policy: Policy, since: datetime, last: datetime | None, now: datetime) -> None:
         """Take since when it is owed, and when it was asked for last."""
         before = last - since if last is not None and last >= since else None
         self.late = now - since
         self.first = before is None
-        self.with_manager = self.late >= OVERDUE_MANAGER_AFTER
-        self.escalates = self.with_manager and (before is None or before < OVERDUE_MANAGER_AFTER)
-        self.weekly = self.late >= OVERDUE_CALM_AFTER
+        self.with_manager = self.late >= policy.overdue_manager_after
+        self.escalates = self.with_manager and (before is None or before < policy.overdue_manager_after)
+        self.calm = self.late >= policy.overdue_calm_after
+
+    @property
+    def overdue(self) -> str:
+        """In words: 'overdue', later 'overdue for 3 d'."""
+        return "overdue" if self.first and self.late < _JUST_NOW else f"overdue for {ago(self.late)}"
 
     @property
     def worth_a_line(self) -> bool:
         """Whether the incident's timeline should have it; the daily rounds between say nothing new."""
-        return self.first or self.escalates or self.weekly
+        return self.first or self.escalates or self.calm
 
 
 def round_due(matter: After, reminder: str, since: datetime, now: datetime) -> tuple[Round | None, datetime]:
     """Return the round to be made now, if one is, and when the next one is due."""
     last = matter.reminded.get(reminder)
-    due = next_round(since, last)
+    due = next_round(matter.policy, since, last)
     if due > now:
         return None, due
     matter.reminded[reminder] = now
-    return Round(since, last, now), next_round(since, now)
+    return Round(matter.policy, since, last, now), next_round(matter.policy, since, now)
 
 
 # --- the incident -----------------------------------------------------------------------------------------

@@ -88,6 +88,10 @@ def _item_facts(item: ActionItem) -> list[str]:
         facts.append(f"**customers must be told before {_day(item.customer_message_due)}**")
     spent = item.slip_to(item.due_at)
     facts.append(f"slipped {ago(spent)} of {ago(item.allowance)} without asking")
+    if item.patch:
+        facts.append(f"replaces mitigation {item.patch}, which is temporary")
+    if item.successor and not item.replaced_by:
+        facts.append(f"in force until {escape(item.successor)} is validated")
     if item.failed_trials:
         facts.append(f"trials that failed: {item.failed_trials}")
     return facts
@@ -189,7 +193,7 @@ def _beside(matter: After) -> str:
         lines = [f"- {finding.level}, line {finding.line}: {escape(finding.text)}" for finding in matter.findings]
         more = f"\n- and {len(lines) - FINDINGS_SHOWN} more" if len(lines) > FINDINGS_SHOWN else ""
         return "## Found in it\n\n" + "\n".join(lines[:FINDINGS_SHOWN]) + more
-    if isinstance(matter, Rca) and (text := matter.approved or matter.text):
+    if isinstance(matter, Rca) and (text := matter.approved.external if matter.approved else matter.text):
         shown = "\n".join(f"    {line}" for line in cut(text, TEXT_SHOWN).split("\n"))
         return f"## Draft {matter.digest}\n\n{shown}"
     return ""

@@ -30,11 +30,17 @@ Document = Annotated[str, BeforeValidator(_lines), AfterValidator(_sized)]
 class Submit(Message):
     """A COE, or a draft of the RCA, is handed in."""
 
-    description = "Hand in the text (a file is read by whoever sends it); a COE with errors comes back with them."
+    description = (
+        "Hand in the text (a file is read by whoever sends it); a COE with errors comes back with them, "
+        "and with `draft: true` it is only kept and checked."
+    )
     example = {"by": "ana", "text": "Between 09:00 and 09:31 UTC, 3 % of payments were refused. …"}
 
     text: Document = ""
     file: Name = ""
+    draft: bool = Field(
+        default=False, description="A COE that is not ready: it is kept and checked, nobody reviews it."
+    )
 
 
 class Review(Message):

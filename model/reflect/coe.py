@@ -16,24 +16,17 @@ from model.coe.parser import parse
 from model.effects import Outcome
 from model.matter import Act, unique
 from model.messages import Answer
+from model.policy import Policy
 from model.reflect import after, after_messages
 from model.reflect.after import After, Commit
 from model.reflect.rca import check_draft, digest_of
 from model.text import Refused, cut, one_line
-from model.times import Moment, add_working_days, ago
+from model.times import Moment, add_working_days
 
 Status = Literal["assigned", "draft", "returned", "submitted", "reviewed"]
 Level = Literal["team", "organisation", "operations"]
 LEVELS: Final[tuple[Level, ...]] = ("team", "organisation", "operations")
 
-COE_REVIEW_TEAM: Final = timedelta(days=3)
-"""L1: the team reviews within this: while everybody still remembers."""
-COE_REVIEW_ORGANISATION: Final = timedelta(days=7)
-"""L1: the wider organisation within this: each reads one at its weekly meeting."""
-COE_REWORK: Final = timedelta(days=3)
-"""L1: a returned COE is due again after this: comments are answered, not written anew."""
-OPERATIONS_WEEKDAY: Final = 2
-"""L1: the operational metrics meeting is on Wednesdays; counted from Monday as 0."""
 REVIEWS_KEPT: Final = 30
 REASONS_KEPT: Final = 30
 REASON_LONGEST: Final = 300
@@ -210,7 +203,7 @@ def _overdue(coe: Coe, now: datetime) -> datetime | None:
     if this.with_manager:
         heard += coe.plan.call_leaders if coe.status == "submitted" else after.manager(coe)
     heard = unique(heard)
-    after.tell(coe, heard, f"{coe.id}: {_owed(coe)} since {_day(since)}, overdue for {ago(this.late)}.", now)
+    after.tell(coe, heard, f"{coe.id}: {_owed(coe)} since {_day(since)}, {this.overdue}.", now)
     if this.worth_a_line:
         line = f"{coe.name}: {_owed(coe)} since {_day(since)} ({', '.join(heard)} asked)"
         after.report(coe, now, line, "overdue")
@@ -235,13 +228,21 @@ def submit(act: Act[Coe]) -> Commit:
         named = f"{message.file}: " if message.file else ""
         raise Refused(f"{named}the content belongs into `text`; `allclear` reads a file and sends what is in it")
 
+    if message.draft and coe.status not in ("assigned", "draft"):
+        raise Refused(f"{coe.id} is {coe.status}: a draft comes before it is handed in; leave `draft` out")
+
     def commit() -> Answer:
         file = _take(act, message.text)
         errors = coe.errors
+        if message.draft:
+            coe.status = "draft"
+            _say(act, f"draft {coe.digest} by {act.by}, not handed in yet")
+            found = f"{len(errors)} errors, {len(coe.findings) - len(errors)} hints"
+            return act.answer(f"draft {coe.digest} is kept; {found}: {_told(coe.findings) or 'it can be handed in'}")
         if errors:
             coe.status = "returned"
             if coe.level_due_at:
-                coe.level_due_at, coe.rework_due_at = None, act.now + COE_REWORK
+                coe.level_due_at, coe.rework_due_at = None, act.now + coe.policy.coe_rework
             _say(act, f"draft {coe.digest} by {act.by} returned, {len(errors)} errors: {_told(errors)}")
             return act.answer(f"returned with {len(errors)} errors: {_told(errors)}")
         coe.status, coe.rework_due_at = "submitted", None
@@ -257,7 +258,8 @@ def _take(act: Act[Coe], text: str) -> CoeFile:
     """Read and check a text, and keep it with what was found."""
     coe = act.matter
     file, unread = parse(text)
-    judged = check(file, customers_hit=bool(coe.customers_hit), mitigated_by_hand=coe.mitigated_by_hand)
+    hit, by_hand = bool(coe.customers_hit), coe.mitigated_by_hand
+    judged = check(file, customers_hit=hit, mitigated_by_hand=by_hand, policy=coe.policy)
     coe.text, coe.digest = text, digest_of(text)
     coe.submitted_at, coe.submitted_by = act.now, act.by
     coe.submissions += 1
@@ -293,18 +295,18 @@ def _told(findings: list[Finding]) -> str:
 
 def _wait_for(coe: Coe, level: Level, now: datetime) -> None:
     if coe.level != level or coe.level_due_at is None:
-        coe.level, coe.level_since, coe.level_due_at = level, now, review_due(level, now)
+        coe.level, coe.level_since, coe.level_due_at = level, now, review_due(coe.policy, level, now)
     text = f"{coe.id}: draft {coe.digest} waits for its {level} review by {_day(coe.level_due_at)}."
     after.tell(coe, after.manager(coe), f"{text} Send `review`.", now)
 
 
-def review_due(level: Level, now: datetime) -> datetime:
+def review_due(policy: Policy, level: Level, now: datetime) -> datetime:
     """Return by when a level reviews what reaches it now; the weekly meeting, by the end of its next day."""
     if level == "team":
-        return now + COE_REVIEW_TEAM
+        return now + policy.coe_review_team
     if level == "organisation":
-        return now + COE_REVIEW_ORGANISATION
-    days = (OPERATIONS_WEEKDAY - now.weekday() - 1) % 7 + 1
+        return now + policy.coe_review_organisation
+    days = (policy.operations_weekday - now.weekday() - 1) % 7 + 1
     return (now + timedelta(days=days + 1)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
@@ -343,7 +345,7 @@ def _returned(act: Act[Coe], said: Review) -> Answer:
     coe = act.matter
     coe.status = "returned"
     coe.level_due_at = coe.level_since = None
-    coe.rework_due_at = act.now + COE_REWORK
+    coe.rework_due_at = act.now + coe.policy.coe_rework
     _say(act, f"returned by the {said.level} review: {cut(said.comments, 500)}")
     text = f"{coe.id} was returned by {act.by}: {cut(said.comments, 500)}. It is due again {_day(coe.rework_due_at)}."
     after.tell(coe, [coe.author], text, act.now)

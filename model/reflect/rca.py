@@ -5,15 +5,14 @@ the house. What was approved is what leaves, to each customer exactly once; a br
 """
 
 import hashlib
-import re
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel
 
-from model.catalogue.plan import Contact, Plan
+from model.catalogue.plan import Contact
 from model.close.items import Item
+from model.coordinate.wording import ExternalText, Names, refuse_internal, reviewed
 from model.effects import Deliver, Outcome, backoff
 from model.matter import SYSTEM, Act, unique
 from model.messages import Answer
@@ -24,6 +23,15 @@ from model.times import Moment, ago
 
 Stage = Literal["assigned", "draft", "approved", "recalled", "delivered"]
 Status = Literal["assigned", "draft", "approved", "recalled", "delivered", "late"]
+
+
+_STANDS: Final[dict[Stage, str]] = {
+    "assigned": "and nobody has drafted it",
+    "draft": "and its draft is not approved yet",
+    "recalled": "and it was recalled",
+    "approved": "and it is about to leave",
+    "delivered": "and it is delivered",
+}
 
 
 class Delivery(BaseModel):
@@ -50,6 +58,12 @@ class AuthorNamed(BaseModel):
     by: str = SYSTEM
 
 
+class CustomersNamed(BaseModel):
+    """The signal `customers_named`: who was hit, as far as it is known now; nobody is let go by it."""
+
+    customers: list[str] = []
+
+
 class Rca(After):
     """Everything the RCA knows.
 
@@ -57,7 +71,7 @@ class Rca(After):
         services: The services it speaks about; their owners' managers approve it.
         stage: Where the text is; `status` says `late` instead once the promise is broken.
         text: The draft; empty once it is approved.
-        approved: The text that leaves.
+        approved: The text that leaves; whoever approved it answers for it.
         left_at: When it began to leave; from then on nobody can recall it.
         deliveries: Every customer who gets it; where the incident named none, all who used its services then.
     """
@@ -72,7 +86,7 @@ class Rca(After):
     digest: str = ""
     drafted_at: Moment | None = None
     drafted_by: str = ""
-    approved: str = ""
+    approved: ExternalText | None = None
     approved_at: Moment | None = None
     approved_by: str = ""
     late_at: Moment | None = None
@@ -231,9 +245,10 @@ def _late(rca: Rca, now: datetime) -> datetime | None:
     support = after.first_level(rca, rca.plan.support)
     heard = unique([*rca.writers, *after.manager(rca), *rca.plan.call_leaders, *support])
     text = f"{rca.id} is {ago(this.late)} late" if not this.first else f"{rca.id}: the promise is broken"
-    after.tell(rca, heard, f"{text}: customers were to have their RCA by {_day(rca.due_at)}; it is {rca.stage}.", now)
+    stands = _STANDS[rca.stage]
+    after.tell(rca, heard, f"{text}: customers were to have their RCA by {_day(rca.due_at)}; {stands}.", now)
     if this.worth_a_line:
-        line = f"RCA is late: promised to customers by {_day(rca.due_at)}, it is {rca.stage}"
+        line = f"RCA is late: promised to customers by {_day(rca.due_at)}, {stands}"
         after.report(rca, now, line, "overdue")
     return due
 
@@ -276,11 +291,12 @@ def _begin_to_leave(rca: Rca, now: datetime) -> None:
 
 
 def _copy(rca: Rca, delivery: Delivery, now: datetime) -> Deliver:
+    assert rca.approved is not None
     return Deliver(
         incident=rca.incident,
         customer=delivery.customer,
         contacts=delivery.contacts,
-        text=rca.approved,
+        text=rca.approved.external,
         at=now,
         test=rca.test,
     )
@@ -353,7 +369,7 @@ def submit(act: Act[Rca]) -> Commit:
         raise Refused(f"{rca.id} is approved and leaves at {_day(rca.leaves_at)}: `recall` it first")
     if not message.text:
         raise Refused(_no_text(message.file))
-    _no_internals(rca, message.text)
+    refuse_internal(message.text, Names.of_plan(rca.plan))
 
     def commit() -> Answer:
         rca.text, rca.digest = message.text, digest_of(message.text)
@@ -375,27 +391,6 @@ def _no_text(file: str) -> str:
     return f"{named}the content belongs into `text`; `allclear` reads a file and sends what is in it"
 
 
-def _no_internals(rca: Rca, text: str) -> None:
-    found = internal_words(text, internal_names(rca.plan))
-    if found:
-        raise Refused(f"customers must not read {', '.join(found)}: say it in the words they know")
-
-
-def internal_names(plan: Plan) -> list[str]:
-    """Return the words no customer may read; a name that customers know is none (design §3)."""
-    public = {service.customer_name.casefold() for service in plan.services.values()}
-    names = [name for service in plan.services.values() for name in service.internal_names]
-    return unique(name for name in names if name.casefold() not in public)
-
-
-def internal_words(text: str, names: Iterable[str]) -> list[str]:
-    """Return the names that occur in a text as whole words, in any case."""
-    said = text.casefold()
-    # The plain search first: a pattern for each name over a quarter of a megabyte would take seconds.
-    near = [name for name in names if name.casefold() in said]
-    return [name for name in near if re.search(rf"(?<!\w){re.escape(name.casefold())}(?!\w)", said)]
-
-
 def approve(act: Act[Rca]) -> Commit:
     """Approve the draft: it leaves when nobody recalls it in time."""
     message = act.message
@@ -407,17 +402,17 @@ def approve(act: Act[Rca]) -> Commit:
     if not rca.text:
         raise Refused(f"{rca.id} has no draft yet; {', '.join(rca.writers) or 'its author'} can `submit` one")
     check_draft(message.draft, rca.digest)
-    _no_internals(rca, rca.text)
+    text = reviewed(rca.text, Names.of_plan(rca.plan), act.by)
 
     def commit() -> Answer:
-        rca.approved, rca.text = rca.text, ""
+        rca.approved, rca.text = text, ""
         rca.approved_at, rca.approved_by = act.now, act.by
         _stand(rca, "approved")
         leaves = _day(rca.leaves_at)
         _say(act, f"approved draft {rca.digest}, leaves at {leaves}")
         support = after.first_level(rca, rca.plan.support)
-        text = f"{rca.id} is approved by {act.by} and leaves at {leaves}, once; until then it can be recalled."
-        after.tell(rca, [*rca.writers, *support], text, act.now)
+        words = f"{rca.id} is approved by {act.by} and leaves at {leaves}, once; until then it can be recalled."
+        after.tell(rca, [*rca.writers, *support], words, act.now)
         return act.answer(f"approved; it leaves at {leaves}, until then `recall` stops it")
 
     return commit
@@ -429,18 +424,19 @@ def recall(act: Act[Rca]) -> Commit:
     assert isinstance(message, after_messages.Recall)
     rca = act.matter
     _may(act, "recall")
-    if rca.stage != "approved" or rca.leaves_at is None:
+    if rca.stage != "approved" or rca.leaves_at is None or rca.approved is None:
         raise Refused(f"{rca.id} is {rca.stage}: nothing is about to leave")
     if rca.left_at or act.now >= rca.leaves_at:
         raise Refused(f"it left at {_day(rca.left_at or rca.leaves_at)}; there is no second try")
+    text = rca.approved.external
 
     def commit() -> Answer:
-        rca.text, rca.approved = rca.approved, ""
+        rca.text, rca.approved = text, None
         rca.approved_at, rca.approved_by = None, ""
         _stand(rca, "recalled")
         _say(act, f"recalled: {message.reason}")
-        text = f"{rca.id} was recalled by {act.by}: {cut(message.reason, 300)}. `submit` it anew, or `approve` it."
-        after.tell(rca, [*rca.writers, *after.manager(rca)], text, act.now)
+        words = f"{rca.id} was recalled by {act.by}: {cut(message.reason, 300)}. `submit` it anew, or `approve` it."
+        after.tell(rca, [*rca.writers, *after.manager(rca)], words, act.now)
         return act.answer("recalled; nothing has left")
 
     return commit
@@ -456,6 +452,19 @@ def author_named(rca: Rca, named: AuthorNamed, now: datetime) -> None:
         return
     rca.author, rca.greeted = person.id, False
     after.report(rca, now, f"RCA: {person.id} writes it", "rca", named.by)
+
+
+def customers_named(rca: Rca, named: CustomersNamed, now: datetime) -> None:
+    """Learn of customers who were hit since: it was not over. Once the text leaves, support brings it to them."""
+    known = {delivery.customer for delivery in rca.deliveries}
+    new = [customer for customer in unique(named.customers) if customer not in known]
+    if not new or rca.ended:
+        return
+    if rca.left_at is None:
+        rca.deliveries += [Delivery(customer=customer) for customer in new]
+        return
+    text = f"{rca.id} has left without {_listed(new)}, who were hit since: bring it to them."
+    after.tell(rca, after.first_level(rca, rca.plan.support), text, now)
 
 
 # --- small words -----------------------------------------------------------------------------------------

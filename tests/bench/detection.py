@@ -71,6 +71,7 @@ def measure(path: Path, windows: Iterable[Window], kind: Kind, starts: int) -> M
         if number in begins:
             for factor in factors:
                 found[factor].append(_injected(detector, samples[number : number + LASTS], factor))
+        detector.learning = detector.learns_on or number < half
         before = time.process_time()
         verdicts = detector.take(sample.at, sample.value)
         spent += time.process_time() - before

@@ -157,6 +157,7 @@ def actions() -> st.SearchStrategy[list[Action]]:
         due=days | whole,
         promised=st.booleans(),
         replaces=st.none() | st.integers(1, 99),
+        patch=st.none() | st.integers(1, 99),
     )
     return st.lists(action, max_size=3, unique_by=lambda it: it.id)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.policy import Policy
-from model.reflect.action_item import ActionItem, Replaced, customers_told, replaced
+from model.reflect.action_item import ActionItem, CustomersTold, Replaced, customers_told, replaced
 from model.reflect.after_details import details, needs
 from model.text import Refused
 from model.times import iso
@@ -127,7 +127,8 @@ def test_what_replaces_a_fix_tells_it_so_even_when_the_incident_is_over():
     it = implemented(n=2, id=f"{INCIDENT}/action/2", replaces=1)
     it.incident_open = False
     it.say("validated", **PASSED)
-    assert [s.workflow_id for s in it.signals if s.name == "replaced"] == [f"{INCIDENT}/action/1"]
+    said = [(s.workflow_id, s.payload["validated"]) for s in it.signals if s.name == "replaced"]
+    assert said == [(f"{INCIDENT}/action/1", False), (f"{INCIDENT}/action/1", True)]
     assert it.over
 
 
@@ -201,10 +202,20 @@ def test_customers_hear_of_a_moved_promise_before_its_date():
     assert it.items()[-1]["promised_due_at"].startswith("2026-05-01")
     assert it.heard("sam", "Tell them before that date") == [days(0)]
     it.wait(days=20)
-    customers_told(it.matter, it.now)
+    customers_told(it.matter, CustomersTold(due=START + days(60)), it.now)
     it.wait(days=20)
     assert it.items()[-1]["customer_message_due"] is None
+    assert "customers know that it is due 2026-05-01" in it.lines("action")[-1]
     assert not it.lines("overdue")
+
+
+def test_a_promise_that_has_moved_again_since_is_told_again():
+    it = item(promised=True)
+    it.say("replan", by="ana", due=at(START + days(60)), reason="the larger fix")
+    it.say("agree", by="dee")
+    it.say("replan", by="ana", due=at(START + days(61)), reason="a day to try it at full load")
+    customers_told(it.matter, CustomersTold(due=START + days(60)), it.now)
+    assert it.matter.customer_message_due == START + days(60), "by then they must know of the day more"
 
 
 def test_customers_who_were_not_told_in_time_are_a_broken_promise_said_loudly():
@@ -231,7 +242,21 @@ def test_a_promised_item_is_withdrawn_only_by_consent_another_one_by_its_owner_o
     kept.say("agree", by="dee")
     assert kept.status == "withdrawn"
     assert any("promise withdrawn: customers must be told" in line for line in kept.lines())
+    kept.wait(days=5)
+    assert not kept.over, "customers do not know yet"
+    assert not kept.items()[-1]["settled"]
+    with pytest.raises(Refused, match="withdrawn already"):
+        kept.say("withdraw", by="ana", reason="again")
+    customers_told(kept.matter, CustomersTold(), kept.now)
+    kept.settle()
     assert kept.over
+    assert kept.items()[-1]["settled"]
+    silent = item(promised=True)
+    silent.say("withdraw", by="ana", reason="the service goes away")
+    silent.say("agree", by="dee")
+    silent.wait(days=29)
+    assert silent.heard("lou", "was not kept, and customers were not told") == [days(28)]
+    assert silent.over
     free = item()
     with pytest.raises(Refused, match="eva"):
         free.say("withdraw", by="eva", reason="mine now")
@@ -398,3 +423,12 @@ def test_what_is_due_lies_ahead_and_the_state_survives_json(horizon: str, span: 
         assert it.matter.opened_at <= it.now
         last = max(last, it.now)
     assert last == it.now
+
+
+def test_a_fix_in_force_is_not_asked_for_a_successor_that_has_begun():
+    it = implemented(horizon="short", due_at=START + hours(2))
+    replaced(it.matter, Replaced(by=f"{INCIDENT}/action/2", validated=False), it.now)
+    it.say("validated", **PASSED)
+    it.wait(days=31)
+    assert it.heard("ana", "because INC-20260302-7F3A/action/2 is not validated yet") == [days(30)]
+    assert not it.heard("ana", "`add_action`")

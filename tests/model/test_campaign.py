@@ -12,12 +12,13 @@ from model import recording
 from model.catalogue.plan import plan_for
 from model.close.closing_messages import StartCampaign
 from model.effects import Outcome, PlanRequest, Start, Tell
-from model.learn.campaign import STALL_AFTER, VALUES_KEPT, Campaign, advance, finish, measured, percent, start_rung
+from model.learn.campaign import VALUES_KEPT, Campaign, advance, finish, measured, percent, start_rung
 from model.learn.campaign import start_campaign as start_campaign_rule
 from model.learn.campaign_messages import Finish, Measure, StartRung
 from model.learn.campaign_page import ROWS, campaign_details, chart
 from model.matter import Act
 from model.messages import parse
+from model.policy import Policy
 from model.reflect import after
 from model.text import Refused
 from tests.model.simulation import Simulation
@@ -402,4 +403,13 @@ def test_the_same_name_twice_from_one_incident_or_a_past_date_is_refused():
 def test_every_message_reads_its_own_example():
     for message in (Measure, StartRung, Finish):
         assert parse(message, message.example_json()).model_dump(exclude_unset=True).keys() == message.example.keys()
-    assert timedelta(days=28) == STALL_AFTER
+
+
+def test_an_organisation_that_plans_by_the_quarter_says_when_a_campaign_stalls():
+    life = Life(policy=Policy().overridden({"stall_after": "90d"}))
+    life.measure(0.4)
+    life.wait(days=89)
+    life.measure(0.395)
+    assert not life.stalls()
+    life.wait(days=2)
+    assert life.stalls()

@@ -74,6 +74,7 @@ def test_an_action_becomes_an_item_of_the_incident() -> None:
         ("A1 (L1, mid, ana (on call), 2026-04-01): t-shirt sizes — goal — validation", {"owner": "ana (on call)"}),
         ("A1 (L1, mid, l2-support, 2026-04-01, replaces 3): title — goal — validation", {"replaces": 3}),
         ("A1 (L1, mid, ana, 2026-04-01, replaces A2): title — goal — validation", {"replaces_id": "A2"}),
+        ("A1 (L1, mid, ana, 2026-04-01, replaces patch 2): title — goal — validation", {"patch": 2, "replaces": None}),
         ("A1 (L1, mid, ana, 2026-04-01): title\n  - goal: goal\n  - validation: validation", {}),
     ],
 )

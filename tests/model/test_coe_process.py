@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.policy import Policy
 from model.reflect.after_details import details
 from model.reflect.coe import Coe, review_due
 from model.text import Refused
@@ -199,8 +200,18 @@ def test_a_review_that_waits_is_the_managers_then_the_call_leaders():
 
 def test_the_weekly_meeting_reviews_by_the_end_of_the_next_wednesday():
     monday, wednesday = datetime(2026, 3, 2, 9, tzinfo=UTC), datetime(2026, 3, 4, 9, tzinfo=UTC)
-    assert review_due("operations", monday) == datetime(2026, 3, 5, tzinfo=UTC)
-    assert review_due("operations", wednesday) == datetime(2026, 3, 12, tzinfo=UTC)
+    assert review_due(Policy(), "operations", monday) == datetime(2026, 3, 5, tzinfo=UTC)
+    assert review_due(Policy(), "operations", wednesday) == datetime(2026, 3, 12, tzinfo=UTC)
+    on_thursdays = Policy().overridden({"operations_weekday": 3})
+    assert review_due(on_thursdays, "operations", wednesday) == datetime(2026, 3, 6, tzinfo=UTC)
+
+
+def test_an_organisation_may_ask_for_what_is_overdue_in_its_own_rhythm():
+    policy = Policy().overridden({"overdue_every": "2d", "overdue_manager_after": "4d", "coe_due": "3d"})
+    it = coe(policy=policy, due_at=None)
+    it.wait(days=8)
+    assert it.heard("ana", "overdue") == [days(3), days(5), days(7)]
+    assert it.heard("dee", "overdue") == [days(7)]
 
 
 def test_without_customers_hit_it_is_due_in_ten_working_days():
@@ -257,3 +268,28 @@ def test_the_largest_text_stays_small_enough_to_go_on():
     it.say("submit", by="ana", text=GOOD + ("- ? what of 3 %\n" * 15_000))
     assert len(it.matter.model_dump_json()) < 1_500_000
     assert len(str(it.items()[-1])) < 40_000
+
+
+def test_a_draft_is_kept_and_checked_and_nobody_is_asked_to_review_it():
+    it = coe()
+    answer = it.say("submit", by="ana", text="Not much so far.", draft=True)
+    assert "is kept" in answer
+    assert "errors" in answer
+    assert it.status == "draft"
+    assert not it.heard("dee", "waits for its")
+    assert it.matter.deadline == START + days(5)
+    it.say("submit", by="ana", text=GOOD)
+    assert it.status == "submitted"
+    with pytest.raises(Refused, match="a draft comes before it is handed in"):
+        it.say("submit", by="ana", text=GOOD, draft=True)
+
+
+def test_an_action_that_replaces_another_of_the_file_says_which():
+    text = GOOD.replace("- A2 (L2,", "- A2 (L2, replaces A1,")
+    assert text != GOOD
+    it = coe()
+    it.say("submit", by="ana", text=text)
+    it.say("review", by="dee")
+    (begun_,) = [signal.payload["actions"] for signal in it.signals if signal.name == "actions_accepted"]
+    assert begun_[1]["replaces_title"] == begun_[0]["title"]
+    assert begun_[0]["replaces_title"] == ""

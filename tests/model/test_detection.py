@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model import messages
+from model import details, messages
 from model.detect import detection
 from model.detect.partition import Known
 from model.effects import Outcome, Start
@@ -71,12 +71,28 @@ def test_an_alarm_older_than_half_an_hour_makes_no_aggregate():
 
 def test_a_service_impacted_later_joins_and_its_owner_is_called():
     day = Simulation()
-    for service in ("checkout-api", "payments", "search-api"):
+    for service in ("auth", "dns", "payments"):
         day.alarm(service, severity=2)
     day.wait(minutes=45)
-    day.alarm("storage", severity=2)
+    day.alarm("search-api", severity=2)
     assert len([i for i in day.incidents.values() if not i.absorbed_into]) == 1
-    assert day.paged("mia") == [("45m", "email")]
+    assert day.paged("ida") == [("45m", "email")]
+
+
+def test_the_owner_of_what_the_impacted_services_share_is_called_with_the_reason_and_may_say_not_us():
+    day = Simulation()
+    for service in ("checkout-api", "payments", "search-api"):
+        day.alarm(service, severity=2)
+    assert day.paged("mia") == [("0m", "email")]
+    row = day.incident.engagements["storage"]
+    assert row.reason == "suspected: storage: 3 of 3 impacted services depend on it"
+    assert any("correlation: storage: 3 of 3" in text for text in day.said("observed"))
+    assert "suspected, no verdict: storage" in details.incident_details(day.incident, day.now)
+    day.say("release", by="mia", team="storage", reason="no node is slow")
+    day.wait(minutes=10)
+    day.alarm("auth", severity=2)
+    assert day.incident.engagements["storage"].released_at, "not called again for the same suspicion"
+    assert day.paged("mia") == [("0m", "email")]
 
 
 def test_two_kinds_of_source_for_three_minutes_are_a_full_response_without_suspects():
@@ -256,3 +272,34 @@ def _try(day: Simulation, kind: str, name: str) -> None:
                 day.say("close", incident, by=name, reason="no_impact")
         except Refused:
             pass
+
+
+def test_a_flapping_alarm_is_held_and_said_once_until_it_keeps_still():
+    day = Simulation()
+    for _ in range(6):
+        day.alarm("checkout-api", severity=2)
+        day.wait(minutes=1)
+        day.ok("checkout-api")
+        day.wait(minutes=1)
+    assert day.incident.in_alarm, "half of the time it is: it counts as being in ALARM"
+    assert len([text for text in day.said("alarm") if "flapping: it changed more than 6 times in 30m" in text]) == 1
+    assert len(day.incidents) == 1
+    assert len(day.paged("ana")) <= 2
+    day.wait(minutes=16)
+    assert not day.incident.in_alarm, "it kept still for a quarter of an hour; its last word was OK"
+
+
+def test_ten_thousand_hosts_of_one_service_are_one_incident_and_a_small_state():
+    day = Simulation()
+    for number in range(3000):
+        day.alarm("checkout-api", alarm=f"pod-{number}-crash-loop", severity=2)
+    assert len(day.incidents) == 1
+    assert len(day.incident.alarms) == day.detection.policy.crowd + 1
+    assert len(day.detection.model_dump_json()) < 200_000
+    assert any("many alarms of checkout-api at once" in text for text in day.said("alarm"))
+    for number in range(2999):
+        day.ok("checkout-api", alarm=f"pod-{number}-crash-loop")
+    assert day.incident.in_alarm, "one of the crowd is still in ALARM"
+    day.ok("checkout-api", alarm="pod-2999-crash-loop")
+    assert not day.incident.in_alarm
+    assert not day.detection.crowds

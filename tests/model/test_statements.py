@@ -139,3 +139,22 @@ def test_a_statement_of_an_earlier_call_does_not_count_for_the_new_one():
     day.say("join", by="abe")
     day.wait(minutes=10)
     assert len(asked(day, "abe")) == 1
+
+
+def test_who_works_on_a_ticket_by_day_is_reminded_and_incident_response_is_not_called_into_it():
+    day = Simulation()
+    day.alarm("checkout-api", severity=4)
+    day.say("acknowledge", by="ana")
+    day.say("join", by="ana")
+    day.wait(hours=2)
+    assert len(asked(day, "ana")) == 1
+    assert not day.said("statement_missing")
+    assert not day.told("kim")
+
+
+def test_who_came_without_being_called_gets_the_screen_under_the_name_of_their_own_team():
+    day = Simulation()
+    day.alarm("checkout-api", severity=3)
+    day.say("lead", by="kim")
+    [line] = [text for text in day.said("told") if "you are in" in text]
+    assert line.startswith("incident-response: INC-")

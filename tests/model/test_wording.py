@@ -13,7 +13,7 @@ from model.coordinate.wording import ExternalText, InternalText, Names, clock, f
 from model.text import Refused
 
 NAMES = Names(
-    internal=("chk-router", "openssl", "storage", "pay ledger", "search"), public=("Object Storage", "Search")
+    internal=("chk-router", "openssl", "storage", "pay ledger", "search", "C++"), public=("Object Storage", "Search")
 )
 ROOT = Path(__file__).parents[2]
 
@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[2]
         "openssl.",
         "pay\n  ledger",
         "our storage is full",
+        "half of it is written in C++, they say",
     ],
 )
 def test_internal_names_are_found_however_they_are_written(text):

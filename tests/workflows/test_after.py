@@ -302,3 +302,37 @@ async def test_what_cannot_be_read_wedges_nothing(tmp_path: Path) -> None:
         await it.settler.settle()
         assert (await it.snapshot())["status"] == "open"
         await it.replay()
+
+
+async def test_an_item_hears_that_customers_know_and_of_what_replaces_it(tmp_path: Path) -> None:
+    async with house(tmp_path) as it:
+        await it.begin(item(promised=True, horizon="short"))
+        await it.say("replan", by="ana", due="2026-03-31T09:00:00Z", reason="a day to try it under load")
+        assert (await it.heard())[-1]["item"]["customer_message_due"].startswith("2026-03-30")
+        await it.handle.signal("customers_told", {"due": "2026-03-31T09:00:00+00:00"})
+        await it.handle.signal("replaced", {"by": f"{INCIDENT}/action/2", "validated": False})
+        await it.settler.settle()
+        assert (await it.heard())[-1]["item"]["customer_message_due"] is None
+        assert (await it.snapshot())["successor"] == f"{INCIDENT}/action/2"
+        await it.replay()
+
+
+async def test_an_rca_hears_who_writes_it_and_who_was_hit_since_and_names_nothing_of_ours(tmp_path: Path) -> None:
+    rca = RcaState(
+        id=f"{INCIDENT}/rca", incident=INCIDENT, services=["checkout-api"], plan=plan("checkout-api"), opened_at=START
+    )
+    async with house(tmp_path) as it:
+        await it.begin(rca)
+        live.use(CATALOG, CATALOG.policy)
+        await it.handle.signal("author_named", {"author": "ben", "by": "kim"})
+        await it.handle.signal("customers_named", {"customers": ["acme", "initech"]})
+        await it.settler.settle()
+        assert (await it.snapshot())["author"] == "ben"
+        assert any("are promised an RCA" in text for text in await it.kept("ben"))
+        refused = await it.say("submit", by="ben", text="The lucene index was full.")
+        assert "customers must not read lucene" in refused, "of no service of this incident, but ours"
+        await it.say("submit", by="ben", text=TEXT)
+        await it.say("approve", by="dee")
+        await it.after(hours(1))
+        assert await it.kept("initech") == [TEXT]
+        await it.replay()

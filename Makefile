@@ -1,6 +1,6 @@
 # AllClear. `make` lists what it can do.
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo up test bench lock
+.PHONY: help .venv demo up test bench bench-detection lock
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 
@@ -11,7 +11,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[.a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[.a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 .venv: .venv/.installed ## install the locked packages and the allclear command
 
@@ -46,6 +46,10 @@ test: .venv ## lint, types, import rules, tests
 
 bench: .venv ## measure alarm-to-page time and throughput
 	@$(BIN)/python -m tests.bench
+
+bench-detection: .venv ## measure the traffic model on DATA=folder of NAB's layout
+	@test -n "$(DATA)" || { echo "Say where the series are: make bench-detection DATA=../shared/nab" >&2; exit 1; }
+	@$(BIN)/python -m tests.bench.detection $(DATA)
 
 lock: .uv/bin/uv ## resolve pyproject.toml again into requirements.lock
 	@echo "Resolving the newest versions"

@@ -14,6 +14,7 @@ from model.coe.check import check
 from model.coe.draft import draft
 from model.coe.parser import parse
 from model.messages import Answer, Message
+from model.policy import Policy
 from model.reflect import after_messages as said
 from model.text import Refused
 from store import open_store
@@ -127,10 +128,20 @@ def _new(
     return OK
 
 
+def _policy() -> Policy:
+    """Return the organisation's numbers; a catalogue that cannot be used hinders nobody's COE."""
+    try:
+        return here.catalog(here.settings()).policy
+    except Stop:
+        return Policy()
+
+
 def _check(file: _FILE, json: Json = False) -> int:
     """Name what sends a COE back (errors), and what its review will ask (advice), line by line."""
     read, notes = parse(_text(file))
-    findings = sorted([*notes, *check(read, customers_hit=None, mitigated_by_hand=None)], key=lambda f: f.line)
+    findings = sorted(
+        [*notes, *check(read, customers_hit=None, mitigated_by_hand=None, policy=_policy())], key=lambda f: f.line
+    )
     errors = sum(finding.level == "error" for finding in findings)
     if json:
         as_json([finding.model_dump() for finding in findings])
@@ -149,7 +160,7 @@ def _page(
 ) -> int:
     """Write a COE as one HTML page with its tree of whys, for reading and printing."""
     read, notes = parse(_text(file))
-    findings = [*notes, *check(read, customers_hit=None, mitigated_by_hand=None)]
+    findings = [*notes, *check(read, customers_hit=None, mitigated_by_hand=None, policy=_policy())]
     try:
         out.write_text(coe_page(read, findings), encoding="utf-8")
     except OSError as error:

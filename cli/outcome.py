@@ -58,7 +58,10 @@ def _what_was_done(out: Console, row: IncidentRow) -> None:
         about = f", {coe.subject}" if coe.subject else ""
         line(out, f"  COE of {coe.team}{about}: {coe.status}, {coe.author}")
     if row.rca:
-        line(out, f"  RCA: {row.rca.status}, due {row.rca.due_at:%b %d}")
+        given = row.rca.published_at
+        late = " late" if given and given > row.rca.due_at and row.rca.status != "late" else ""
+        when = f" {given:%b %d}" if given else ""
+        line(out, f"  RCA: {row.rca.status}{late}{when}, due {row.rca.due_at:%b %d}")
     for item in row.actions:
         due = f", due {item.due_at:%b %d}" if item.due_at else ""
         line(out, f"  action {item.n} ({item.horizon}): {item.title}: {item.status}, {item.owner}{due}")

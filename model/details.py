@@ -94,6 +94,7 @@ def needs(incident: Incident) -> list[Need]:
     """Return what waits for people, the newest first."""
     found = [_to_decide(incident, proposal) for proposal in incident.proposals if proposal.status == "waiting"]
     found += _to_send(incident)
+    found += _to_tell_customers(incident)
     if incident.phase == Phase.CLOSE:
         found += _to_close(incident)
     elif not incident.closed_at:
@@ -132,6 +133,25 @@ def _to_send(incident: Incident) -> list[Need]:
     said = f": {escape(draft.text.external)[:300]}" if draft.text else ""
     example = {"by": people[0] if people else "your id", "draft": draft.n, "verdict": "send"}
     return [Need(draft.at, support, f"send or hold draft {draft.n} for customers{goes}{said}", "notify", example)]
+
+
+def _to_tell_customers(incident: Incident) -> list[Need]:
+    """Return the promises that move: customers hear before their day (R10)."""
+    support = incident.plan.support if incident.plan.support in incident.plan.teams else incident.plan.incident_response
+    people = members(incident, support) if support in incident.plan.teams else []
+    example = {"by": people[0] if people else "your id", "audience": "external"}
+    return [
+        Need(
+            incident.closed_at or incident.opened_at,
+            support,
+            f"tell customers before {item.customer_message_due:%Y-%m-%d} that promise {item.n} moves:"
+            f" {escape(item.title)}",
+            "notify",
+            {**example, "actions": [item.n]},
+        )
+        for item in incident.items.values()
+        if item.customer_message_due
+    ]
 
 
 def _to_close(incident: Incident) -> list[Need]:

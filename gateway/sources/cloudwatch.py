@@ -36,7 +36,7 @@ FIELDS: Final = {
     "at": "Message.StateChangeTime",
 }
 """Where in a message our fields come from."""
-STATES: Final = {"ALARM", "OK"}
+STATES: Final = ("ALARM", "OK")
 NO_DATA: Final = "INSUFFICIENT_DATA"
 LEFT: Final = "INSUFFICIENT_DATA says nothing of the service: the alarm stays as it was"
 _ARN: Final = re.compile(r"arn:[a-z0-9-]+:cloudwatch:([a-z0-9-]+):([0-9]*):alarm:.+", re.DOTALL)

@@ -393,7 +393,7 @@ def _decide_report(state: Detection, report: messages.Report, resolved: Resolved
             services=[fact.service],
             regions=unique(r.region for r in recent),
             plan=resolved.plan,
-            title=f"{fact.service}: {over or social}",
+            title=over or social,
             severity=2 if over else 4,
             detected_by="reports",
             customers_hit=over,

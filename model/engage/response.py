@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from model import messages
+from model.close import next_days
 from model.effects import PlanRequest
 from model.engage import engagement
 from model.engage.moves import restart_clocks
@@ -289,6 +290,8 @@ def stand_down(act: Act[Incident]) -> Commit:
         act.say("stood_down", f"{', '.join(teams)}: {message.reason}")
         for team in teams:
             send_off(incident, team, message.reason, act.now, by=act.by)
+        if not message.team:
+            next_days.say_plan(incident, act.now)
         return act.answer(f"off duty: {', '.join(teams)}")
 
     return commit

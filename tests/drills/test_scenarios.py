@@ -62,3 +62,28 @@ async def test_one_bad_host_until_it_is_all_clear(tmp_path):
     assert [(a.n, a.status) for a in one.actions] == [(1, "in_force"), (2, "done"), (3, "open"), (4, "done")]
     assert one.all_clear_at is not None
     assert one.all_clear_at.day == 29, "the day the last promise was validated"
+
+
+async def test_green_metrics_and_angry_customers_open_it_and_break_the_tenet(tmp_path):
+    drill = await played("green-metrics", tmp_path)
+    one = drill.incident
+    assert (one.detected_by, one.severity, one.services) == ("reports", 2, ["payments"])
+    assert drill.paged("eva")[0] == (minutes(9), "email"), "the third customer opens it, the same case twice does not"
+    assert next(line.text for line in one.timeline if line.what == "tenet_broken").startswith("detect-first")
+    assert one.mitigated_at
+    assert one.rca is not None, "customers were hit"
+    assert [line for line in one.timeline if line.what == "coe_suggested" and "not by an alarm" in line.text]
+
+
+async def test_a_storm_of_alarms_is_one_event_and_pages_everybody_once(tmp_path):
+    drill = await played("storm", tmp_path)
+    one = drill.incident
+    assert (one.kind, one.severity, sorted(one.regions)) == ("multi_service", 1, ["eu-west", "us-east"])
+    assert len(one.services) == 7
+    assert all(row.absorbed_into == one.id for row in drill.result.incidents if row.id != one.id)
+    for person in ("abe", "noa", "yui", "mia", "eva", "ida", "ana", "kim", "sam"):
+        assert [channel for _, channel in drill.paged(person)] == ["email", "sms"], "each channel once, nobody twice"
+    said = [line.text for line in one.timeline if line.what == "alarm"]
+    assert len([text for text in said if "flapping" in text]) == 1
+    assert len([text for text in said if "many alarms of checkout-api at once" in text]) == 1
+    assert [line for line in one.timeline if line.what == "tenet_broken" and line.text.startswith("one-region")]

@@ -50,6 +50,10 @@ def add(app: typer.Typer, incident: typer.Typer) -> None:
     )
     declared = fields.example("allclear incident declare", messages.Declare, ["title"])
     incident.command("declare", epilog=f"Example: {declared}")(declare)
+    for name, message, take in (("merge", messages.Merge, _merge), ("split", messages.Split, _split)):
+        regroup = fields.command(message, take, fields.words(message), human)
+        shown = fields.example(f"allclear incident {name}", message, [fields.main_field(message)])
+        incident.command(name, epilog=f"Example: {shown}")(regroup)
 
 
 _ALARM_EXAMPLES = (
@@ -146,6 +150,22 @@ def _declare(typed: dict[str, Any]) -> int:
     typed["services"] = [_service(here.catalog(here.settings()), name) for name in typed["services"] or []]
     first = typed["services"][0] if typed["services"] else ""
     return _update("declare", messages.Declare, typed, first)
+
+
+def _merge(typed: dict[str, Any]) -> int:
+    settings = here.settings()
+
+    async def services() -> list[str]:
+        client = await here.connected(settings)
+        return (await find.snapshot(client, await find.named(client, typed["incidents"][0]))).services
+
+    first = here.in_loop(services()) if typed["incidents"] else []
+    return _update("merge", messages.Merge, typed, first[0] if first else "")
+
+
+def _split(typed: dict[str, Any]) -> int:
+    typed["service"] = _service(here.catalog(here.settings()), typed["service"])
+    return _update("split", messages.Split, typed, typed["service"])
 
 
 def _silence(typed: dict[str, Any]) -> int:

@@ -12,7 +12,7 @@ from temporalio.service import RPCError
 
 from gateway.door import Door
 from gateway.gauges import Gauges
-from gateway.openapi import PROBLEMS
+from gateway.openapi import PROBLEMS, QUESTIONS
 from gateway.problems import RETRY_AFTER, Problem
 from store import Store, Summary
 
@@ -32,7 +32,7 @@ class Incidents(BaseModel):
 
 def api_routes(door: Door, store: Store, gauges: Gauges) -> APIRouter:
     """Return the routes that read the record, and the metrics: for whoever passes the door."""
-    routes = APIRouter(dependencies=[Depends(door)], responses=PROBLEMS)
+    routes = APIRouter(dependencies=[Depends(door)], responses=QUESTIONS)
 
     @routes.get("/api/incidents", tags=["incidents"])
     async def incidents(

@@ -67,6 +67,13 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     503: _answer("Error", "Not now: try again after `Retry-After` seconds."),
 }
 """Answers any guarded route may give."""
+QUESTIONS: dict[int | str, dict[str, Any]] = {
+    404: _answer("Error", "The record has no such incident."),
+    409: _answer("Error", "It may be any of several."),
+    422: _answer("Error", "A parameter cannot be read."),
+    **PROBLEMS,
+}
+"""Answers of what reads the record."""
 ANSWERS: dict[int | str, dict[str, Any]] = {
     202: _answer("Accepted", "Temporal has everything in the body."),
     400: _answer("Error", "The body is not JSON, or nested too deeply."),

@@ -34,7 +34,11 @@ class Absorption(BaseModel):
 
 
 class Handover(BaseModel):
-    """What an absorbed incident knows, for the one it is now part of."""
+    """What an absorbed incident knows, for the one it is now part of.
+
+    Attributes:
+        split: Why a service was taken out of an event; then it is the event that hands over who is on that service.
+    """
 
     source: str
     services: list[str] = []
@@ -50,6 +54,16 @@ class Handover(BaseModel):
     absorbed: list[str] = []
     plan: Plan | None = None
     desk: Desk = Desk()
+    split: str = ""
+
+
+class SplitOff(BaseModel):
+    """What `Detection` says to an event when a person takes a service out of it."""
+
+    service: str
+    into: str
+    reason: str
+    by: str = ""
 
 
 class PageEnded(BaseModel):
@@ -109,13 +123,44 @@ def pass_page_on(incident: Incident, ended: PageEnded, now: datetime) -> None:
     moves.signal(incident, incident.absorbed_into, "page_ended", ended.model_dump(mode="json"), now)
 
 
+def split_off(incident: Incident, split: SplitOff, now: datetime) -> None:
+    """Go on without a service, and hand over who is on it; its team leaves, unless it owns more of the event."""
+    if split.service not in incident.services:
+        return
+    incident.services.remove(split.service)
+    for key in [key for key, fact in incident.alarms.items() if fact.service == split.service]:
+        del incident.alarms[key]
+    incident.clear_since = None if incident.in_alarm else incident.clear_since or now
+    text = f"{split.service} is no part of this event any more, but of {split.into}: {split.reason}"
+    incident.say("observed", f"note: {text}", now=now, by=split.by or "allclear")
+    planned = incident.plan.services.get(split.service)
+    row = incident.engagements.get(planned.team) if planned else None
+    handover = Handover(
+        source=incident.id,
+        opened_at=incident.opened_at,
+        severity=5,
+        engagements=[row] if row else [],
+        split=split.reason,
+    )
+    if row:
+        of_team = set(engagement.members(incident, row.team))
+        handover.people = {person: it for person, it in incident.people.items() if person in of_team}
+        handover.statements = [said for said in incident.statements if said.team == row.team]
+    moves.signal(incident, split.into, "handover", handover.model_dump(mode="json"), now)
+    if row and row.team not in incident.owners and not row.released_at:
+        phases.send_off(incident, row.team, text, now)
+
+
 def take_over(incident: Incident, handover: Handover, now: datetime) -> None:
     """Take in what an absorbed incident knows: its acknowledgements are kept, nobody is paged again for it."""
     incident.awaiting.pop(handover.source, None)
-    incident.say("absorbed", f"{handover.source} is part of this incident", now=now)
+    if handover.split:
+        incident.say("opened", f"was part of {handover.source}: {handover.split}", now=now)
+    else:
+        incident.say("absorbed", f"{handover.source} is part of this incident", now=now)
+        incident.absorbed = unique([*incident.absorbed, handover.source, *handover.absorbed])
     if handover.plan:
         incident.plan = incident.plan.merged(handover.plan)
-    incident.absorbed = unique([*incident.absorbed, handover.source, *handover.absorbed])
     for row in handover.engagements:
         if row.team in incident.plan.teams or row.team == CALL_LEADERS:
             _merge_row(incident, row)

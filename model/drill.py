@@ -14,7 +14,14 @@ from model.incident import Incident, Paged, Responder
 from model.matter import Entry
 from model.times import Duration, Moment, iso
 
-TO_DETECTION = {"alarm": "signal", "report": "signal", "declare": "update", "silence": "update"}
+TO_DETECTION = {
+    "alarm": "signal",
+    "report": "signal",
+    "declare": "update",
+    "silence": "update",
+    "merge": "update",
+    "split": "update",
+}
 """Messages that go to `Detection`, and how; every other message goes to an incident as an update."""
 MESSAGES = (
     *TO_DETECTION,

@@ -254,6 +254,30 @@ class Silence(Message):
     reason: Words = Field(min_length=1)
 
 
+class Merge(Message):
+    """Several events are one (D3): a person knows what no rule saw."""
+
+    decides = True
+    description = "Make one event of several; the oldest takes the others in, and nobody is paged again for it."
+    example = {"by": "kim", "incidents": ["INC-20260302-7F3A", "9KLM"], "reason": "one router stands behind both"}
+    main = "reason"
+
+    incidents: list[Name] = Field(min_length=2, max_length=20)
+    reason: Words = Field(min_length=1)
+
+
+class Split(Message):
+    """One service is no part of an event (D3): it gets an incident of its own."""
+
+    decides = True
+    description = "Take a service out of its event: it gets an incident of its own, with the people who are on it."
+    example = {"by": "kim", "service": "search-api", "reason": "its index is old; the event has nothing to do with it"}
+    main = "reason"
+
+    service: Name = Field(min_length=1)
+    reason: Words = Field(min_length=1)
+
+
 class Engage(Message):
     """Call any team, support or incident response into the incident (E1)."""
 

@@ -12,12 +12,12 @@ from link import catalog as live
 from link import clock
 from model.details import detection_details
 from model.detect import detection as rules
-from model.detect import partition, routing
+from model.detect import partition, regroup, routing
 from model.detect.detection import IncidentChanged
 from model.detect.partition import Detection as State
 from model.detect.partition import Resolution
 from model.effects import Outcome, backoff
-from model.messages import Alarm, Answer, Declare, Report, Silence
+from model.messages import Alarm, Answer, Declare, Merge, Report, Silence, Split
 from model.text import Refused
 from workflows import errands
 from workflows.lanes import Lanes
@@ -170,6 +170,34 @@ class Detection(Process):
         if x.until <= self.now():
             raise Refused(f"`until` is past (now {self.now():%Y-%m-%dT%H:%M:%SZ}); give a moment to come")
 
+    @workflow.update(description=Merge.described())
+    def merge(self, x: Merge | None = None) -> Answer:
+        """Make one event of several."""
+        return self._answer(x, lambda said: regroup.merge(self.state, said, self.now()))
+
+    @merge.validator
+    def _may_merge(self, x: Merge | None = None) -> None:
+        if x is None:
+            raise Refused(f"say which incidents are one, for example {Merge.example_json()}")
+        if x.key and x.key in self.state.answers:
+            return
+        _steers(x.by, regroup.refuse_merge(self.state, x), Merge.example_json())
+
+    @workflow.update(description=Split.described())
+    def split(self, x: Split | None = None) -> Answer:
+        """Take a service out of its event."""
+        return self._answer(x, lambda said: regroup.split(self.state, said, self.now()))
+
+    @split.validator
+    def _may_split(self, x: Split | None = None) -> None:
+        if x is None:
+            raise Refused(f"say which service is no part of its event, for example {Split.example_json()}")
+        if x.key and x.key in self.state.answers:
+            return
+        _real_services([x.service])
+        regroup.refuse_split(self.state, x)
+        _steers(x.by, [x.service], Split.example_json())
+
     def _answer(self, said: Any, do: Any) -> Answer:
         if said.key and said.key in self.state.answers:
             return self.state.answers[said.key]
@@ -198,6 +226,20 @@ def _somebody(by: str, example: str) -> None:
         raise Refused(f"say who you are, for example {example}")
     if catalog and catalog.person_by(by) is None:
         raise Refused(f"'{by}' is nobody of the catalogue; use the id or e-mail it knows")
+
+
+def _steers(by: str, services: list[str], example: str) -> None:
+    """Let pass who may say what is one event: incident response, call leaders, the owning teams (design §5)."""
+    _somebody(by, example)
+    catalog = live.live()
+    person = catalog.person_by(by) if catalog else None
+    if catalog is None or person is None:
+        return
+    owners = {catalog.services[service].team for service in services if service in catalog.services}
+    may = {catalog.roles.incident_response, *owners}
+    if person.id in catalog.roles.call_leaders or may & set(catalog.teams_of(person.id)):
+        return
+    raise Refused(f"{by} may not do this; these may: call leaders, incident response, {', '.join(sorted(owners))}")
 
 
 def _real_services(services: list[str]) -> None:

@@ -34,7 +34,11 @@ class Watched(BaseModel):
 
 
 class Known(BaseModel):
-    """An incident as far as the next alarm needs to know it."""
+    """An incident as far as the next alarm needs to know it.
+
+    Attributes:
+        apart: A person took it out of an event: no rule takes it in again.
+    """
 
     id: str
     services: list[str] = []
@@ -45,6 +49,7 @@ class Known(BaseModel):
     opened_at: datetime
     closed_at: datetime | None = None
     ended: bool = False
+    apart: bool = False
 
 
 class Silenced(BaseModel):
@@ -73,6 +78,7 @@ class Arrived(BaseModel):
     alarm: messages.Alarm | None = None
     report: messages.Report | None = None
     declare: messages.Declare | None = None
+    split: messages.Split | None = None
     declared_as: str = ""
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from model import messages
-from model.absorption import Absorption, Promotion
+from model.absorption import HANDOVER_WITHIN, Absorption, Promotion, SplitOff
 from model.catalogue.plan import Plan
 from model.detect import crowd, damping
 from model.detect.correlation import Active, Group, several_services
@@ -33,6 +33,8 @@ def services_of(arrived: Arrived) -> list[tuple[str, str, str]]:
         return [(arrived.alarm.service, arrived.alarm.region, arrived.alarm.metric)]
     if arrived.report:
         return [(arrived.report.service, arrived.report.region, "")]
+    if arrived.split:
+        return [(arrived.split.service, "", "")]
     if arrived.declare:
         region = arrived.declare.region
         return [(service, region, "") for service in arrived.declare.services] or [("", region, "")]
@@ -47,6 +49,8 @@ def decide(state: Detection, arrived: Arrived, resolved: dict[str, Resolved], no
         _decide_report(state, arrived.report, resolved[arrived.report.service], now)
     elif arrived.declare:
         _open_declared(state, arrived.declare, arrived.declared_as, resolved, now)
+    elif arrived.split:
+        _split_off(state, arrived.split, arrived.declared_as, resolved[arrived.split.service], now)
 
 
 def _decide_alarm(
@@ -149,7 +153,11 @@ def is_silent(state: Detection, service: str, region: str, now: datetime) -> boo
 
 def place(state: Detection, watched: Watched, now: datetime) -> None:
     """Find the incident an alarm belongs to, or open one."""
-    group = several_services(active(state, watched.test), state.policy, now) if correlates(state) else None
+    apart = {
+        service for known in state.incidents.values() if known.apart and is_open(known) for service in known.services
+    }
+    together = [alarm for alarm in active(state, watched.test) if alarm.service not in apart]
+    group = several_services(together, state.policy, now) if correlates(state) else None
     known = covering(state, watched.fact.service, watched.test) or _joinable(state, watched)
     grows = group and watched.fact.service in group.services and (known is None or known.kind == "single_service")
     if group and grows and make_event(state, group, watched.test, now):
@@ -252,6 +260,41 @@ def make_event(state: Detection, group: Group, test: bool, now: datetime) -> boo
     for other in others:
         _absorb(state, other, target, group.reason, now)
     return True
+
+
+def take_in(state: Detection, target: Known, others: list[Known], reason: str, now: datetime) -> None:
+    """Let one incident take others in, because a person said so."""
+    target.kind, target.apart = "multi_service", False
+    target.services = unique([*target.services, *(service for other in others for service in other.services)])
+    target.regions = unique([*target.regions, *(region for other in others for region in other.regions)])
+    promotion = Promotion(absorbed=[other.id for other in others], reason=reason)
+    state.owe(Signal(workflow_id=target.id, name="promote", payload=promotion.model_dump(mode="json")), now)
+    for other in others:
+        _absorb(state, other, target, reason, now)
+
+
+def _split_off(state: Detection, said: messages.Split, name: str, resolved: Resolved, now: datetime) -> None:
+    """Open an incident for one service of an event; the event hands over who is on it, and goes on without it."""
+    event = covering(state, said.service, said.test)
+    if event is None or len(event.services) < 2:
+        return  # what was asked for has come about meanwhile
+    event.services.remove(said.service)
+    alarms = [w for w in state.alarms.values() if w.incident == event.id and w.fact.service == said.service]
+    open_incident(
+        state,
+        alarms,
+        now,
+        id=name,
+        services=[said.service],
+        regions=unique(w.fact.region for w in alarms) or event.regions,
+        plan=resolved.plan,
+        title=_title(alarms[0].fact) if alarms else f"{said.service}: {said.reason}",
+        linked_to=event.id,
+        awaiting={event.id: now + HANDOVER_WITHIN},
+    )
+    state.incidents[name].apart = True
+    split = SplitOff(service=said.service, into=name, reason=said.reason, by=said.by)
+    state.owe(Signal(workflow_id=event.id, name="split_off", payload=split.model_dump(mode="json")), now)
 
 
 def _absorb(state: Detection, other: Known, target: Known, reason: str, now: datetime) -> None:

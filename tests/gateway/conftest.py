@@ -7,14 +7,21 @@ import yaml
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
+from activities.comms.outbox import OutboxMessenger
+from activities.paging.outbox import OutboxPager
+from activities.record.sql import SqlRecorder
+from activities.tickets.markdown import MarkdownTickets
 from link import attributes
+from link import catalog as live
 from link.client import connect
 from link.converter import DATA_CONVERTER
 from link.guard import Prover
+from link.signing import page_link
 from model.catalogue.catalog import Catalog
 from store import Store, open_store
 from store.migrate import upgrade
 from tests.gateway.house import SECRET, House, new_name, nowhere
+from worker.compose import Connectors, make_worker
 
 EXAMPLE = Path(__file__).parent.parent.parent / "scenarios" / "catalog.yaml"
 WORKED = "worked"
@@ -42,7 +49,7 @@ def client(temporal: WorkflowEnvironment) -> Client:
 
 @pytest.fixture(scope="session")
 async def worked(temporal: WorkflowEnvironment) -> Client:
-    """A client of the namespace in which `tests.gateway.test_phone_live` runs a worker."""
+    """A client of the namespace in which `staffed` runs a worker."""
     address = temporal.client.service_client.config.target_host
     client = await connect(address, WORKED, secret=SECRET)
     await attributes.register(client)
@@ -52,6 +59,31 @@ async def worked(temporal: WorkflowEnvironment) -> Client:
 @pytest.fixture(scope="session")
 def example() -> Catalog:
     return Catalog.load(yaml.safe_load(EXAMPLE.read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
+async def staffed(worked: Client, example: Catalog, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    """An organisation whose workflows run."""
+    folder: Path = tmp_path_factory.mktemp("staffed")
+    url = f"sqlite:///{folder}/allclear.db"
+    upgrade(url)
+    store = open_store(url)
+    before = live.live(), live.policy()
+    live.use(example, example.policy)
+    connectors = Connectors(
+        pagers={"*": OutboxPager(store)},
+        messengers={"*": OutboxMessenger(store)},
+        inside_pager=OutboxPager(store),
+        inside_messenger=OutboxMessenger(store),
+        recorder=SqlRecorder(store),
+        tickets=MarkdownTickets(store, folder),
+        links=lambda incident, person: page_link("http://127.0.0.1:8600", SECRET, incident, person),
+    )
+    async with make_worker(worked, connectors, secret=SECRET):
+        yield House(worked, store, example, "public")
+    await store.close()
+    if before[0]:
+        live.use(before[0], before[1])
 
 
 @pytest.fixture

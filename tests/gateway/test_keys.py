@@ -7,14 +7,19 @@ import json
 import logging
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from model.catalogue.catalog import SOURCES
+from model.text import Refused
 from tests.gateway.house import ALARM, TOKEN, House
 from tests.gateway.test_alertmanager import FIRING
 from tests.gateway.test_sources import EVENT, STRUCTURED, datadog, example
+from worker.settings import SOURCES as SETTABLE
+from worker.settings import Settings
 
 BODIES: dict[str, Any] = {
     "allclear": ALARM,
@@ -181,3 +186,33 @@ async def test_no_key_is_in_an_answer_or_a_log(house: House, caplog: pytest.LogC
             texts.append((await http.get("/openapi.json")).text)
     told = "\n".join(texts) + caplog.text
     assert not [key for key in (OLD, NEW, SIGNING, TOKEN) if key in told]
+
+
+# --- Settings -------------------------------------------------------------------------------------
+
+
+def test_keys_come_from_the_environment_and_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "grafana").write_text("second\nthird\n", encoding="utf-8")
+    (tmp_path / "datadog").write_text("\n", encoding="utf-8")
+    monkeypatch.setenv("ALLCLEAR_KEYS_FOLDER", str(tmp_path))
+    monkeypatch.setenv("ALLCLEAR_KEYS_GRAFANA", "first second")
+    monkeypatch.setenv("ALLCLEAR_KEYS_ALLCLEAR", SIGNING)
+    monkeypatch.setenv("ALLCLEAR_SNS_TOPICS", "arn:aws:sns:a, arn:aws:sns:b")
+    settings = Settings()
+    assert settings.source_keys() == {"grafana": ["first", "second", "third"], "allclear": [SIGNING]}
+    assert settings.topics == ["arn:aws:sns:a", "arn:aws:sns:b"]
+    assert not [key for key in ("first", SIGNING) if key in repr(settings)]
+    assert set(SETTABLE) == set(SOURCES) - {"cloudwatch"}
+
+
+def test_without_settings_there_are_no_keys() -> None:
+    assert (Settings().source_keys(), Settings().topics) == ({}, [])
+
+
+def test_keys_that_cannot_be_read_are_said_and_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "grafana").write_bytes(b"hidden\xff")
+    with pytest.raises(Refused, match="grafana") as caught:
+        Settings(keys_folder=tmp_path).source_keys()
+    assert "hidden" not in str(caught.value)
+    with pytest.raises(Refused, match="ALLCLEAR_KEYS_FOLDER"):
+        Settings(keys_folder=tmp_path / "nowhere").source_keys()

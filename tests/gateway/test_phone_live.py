@@ -1,55 +1,17 @@
 """The page a phone opens, with a real worker behind it: one tap is an act of a proven person."""
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2 as httpx
-import pytest
-from temporalio.client import Client
 
-from activities.comms.outbox import OutboxMessenger
-from activities.paging.outbox import OutboxPager
-from activities.record.sql import SqlRecorder
-from activities.tickets.markdown import MarkdownTickets
-from link import catalog as live
-from link.signing import page_link, sign
+from link.signing import sign
 from link.starting import QUEUE
-from model.catalogue.catalog import Catalog
 from model.incident import Incident
 from model.matter import Entry
-from store import open_store
-from store.migrate import upgrade
 from tests.gateway.house import ALARM, SECRET, House, an_incident, until
 from tests.gateway.test_phone import text_of
-from worker.compose import Connectors, make_worker
-
-
-@pytest.fixture(scope="session")
-async def staffed(worked: Client, example: Catalog, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    """An organisation whose workflows run."""
-    folder: Path = tmp_path_factory.mktemp("staffed")
-    url = f"sqlite:///{folder}/allclear.db"
-    upgrade(url)
-    store = open_store(url)
-    before = live.live(), live.policy()
-    live.use(example, example.policy)
-    connectors = Connectors(
-        pagers={"*": OutboxPager(store)},
-        messengers={"*": OutboxMessenger(store)},
-        inside_pager=OutboxPager(store),
-        inside_messenger=OutboxMessenger(store),
-        recorder=SqlRecorder(store),
-        tickets=MarkdownTickets(store, folder),
-        links=lambda incident, person: page_link("http://127.0.0.1:8600", SECRET, incident, person),
-    )
-    async with make_worker(worked, connectors, secret=SECRET):
-        yield House(worked, store, example, "public")
-    await store.close()
-    if before[0]:
-        live.use(before[0], before[1])
 
 
 async def begun(house: House, **facts: Any) -> Incident:

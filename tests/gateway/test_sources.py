@@ -124,7 +124,7 @@ async def test_a_notification_of_datadog_is_an_alarm_and_recovers(house: House) 
     async with house.gateway() as http:
         for transition, event in (("Triggered", "1"), ("Re-Triggered", "2"), ("Recovered", "3")):
             title = f"[{transition}] Checkout: {event} calls fail"
-            body = datadog(transition=transition, event_id=event, title=title)
+            body = datadog(transition=transition, event_id=event, title=title, last_updated=f"177244200000{event}")
             assert (await http.post("/alarms/datadog", json=body)).status_code == 202
     first, again, over = await house.alarms()
     assert first == {
@@ -138,7 +138,7 @@ async def test_a_notification_of_datadog_is_an_alarm_and_recovers(house: House) 
         "severity": 2,
         "summary": "[Triggered] Checkout: 1 calls fail",
         "link": "https://app.datadoghq.example.test/monitors/9876543",
-        "at": "2026-03-02T09:00:00Z",
+        "at": "2026-03-02T09:00:00.001000Z",
     }
     assert [again["state"], over["state"]] == ["ALARM", "OK"]
     assert {alarm["alarm"] for alarm in (first, again, over)} == {"datadog-9876543#c1a5d3"}
@@ -216,9 +216,9 @@ async def test_an_event_names_its_alarm_by_its_subject(house: House) -> None:
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"specversion": "0.3"}, "specversion"), ({"id": ""}, "id"), ({"source": None}, "source"), ({"type": 5}, "type"),
-        ({"data": None}, "data"), ({"data": "words"}, "data"), ({"data": {**ALARM, "state": "?"}}, "state"),
-        ({"data_base64": "???"}, "data"),
+        ({"specversion": "0.3"}, "specversion"), ({"id": ""}, "id"), ({"source": None}, "source"),
+        ({"type": 5}, "type"), ({"data": None}, "data"), ({"data": "words"}, "data"),
+        ({"data": {**ALARM, "state": "?"}}, "state"), ({"data_base64": "???"}, "data"),
     ],
 )  # fmt: skip
 async def test_an_event_that_is_none_is_named_and_the_others_accepted(

@@ -213,6 +213,7 @@ class Simulation:
             "promote": (absorption.Promotion, absorption.promoted),
             "absorb": (absorption.Absorption, absorption.absorb),
             "handover": (absorption.Handover, absorption.take_over),
+            "split_off": (absorption.SplitOff, absorption.split_off),
         }
         if order.name == "end_absorbed":
             course.end_absorbed(incident)

@@ -84,6 +84,7 @@ def internal_examples() -> dict[str, BaseModel]:
         "promote": absorption.Promotion(alarms=[fact], plan=plan, reason="three services"),
         "absorb": absorption.Absorption(into="INC-X", reason="three services"),
         "handover": absorption.Handover(source="INC-X", opened_at=now, services=["payments"], plan=plan),
+        "split_off": absorption.SplitOff(service="payments", into="INC-X", reason="not the same"),
         "page_ended": absorption.PageEnded(key="INC-X/page/ana/1", ok=True),
         "incident_changed": IncidentChanged(id="INC-X", kind="single_service", phase="close"),
         "item_changed": ItemChanged(item=item, line="it moves"),

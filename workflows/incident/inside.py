@@ -69,6 +69,12 @@ class Inside:
         engagement.page_ended(self.state, ended.key, ok=ended.ok, reason=ended.reason, now=self.now())
         self.touched = True
 
+    @workflow.signal(description="internal: a person took a service out of this event")
+    def split_off(self, x: Any = None) -> None:
+        """Go on without it."""
+        absorption.split_off(self.state, absorption.SplitOff.model_validate(x), self.now())
+        self.touched = True
+
     @workflow.signal(description="internal: the incident this became part of is over")
     def end_absorbed(self, x: Any = None) -> None:
         """End."""

@@ -49,7 +49,7 @@ def _check(
         data = read_yaml(path)
     except Refused as error:
         raise Stop(str(error), UNUSABLE) from None
-    findings = check(data)
+    findings = check(data, _moment(None))
     errors = sum(it.level == "error" for it in findings)
     if json:
         as_json([it.model_dump() for it in findings])
@@ -129,8 +129,16 @@ def _as_data(story: Story) -> dict[str, Any]:
         "wakes": [_wake_data(it) for it in story.wakes],
         "exhausted_after": None if story.exhausted is None else story.exhausted.total_seconds(),
         "everybody": story.everybody,
+        "on_call": [
+            {"level": number, "now": people, "next": _turn_data(story, number)}
+            for number, people in enumerate(story.on_call, 1)
+        ],
         "multi_service_adds": {"wakes": [_wake_data(it) for it in story.also], "tells": story.managers},
     }
+
+
+def _turn_data(story: Story, level: int) -> dict[str, Any] | None:
+    return next(({"people": it.people, "at": iso(it.at)} for it in story.next if it.level == level), None)
 
 
 def _wake_data(wake: Wake) -> dict[str, Any]:
@@ -151,9 +159,21 @@ def _show(out: Console, catalog: Catalog, story: Story, *, is_given: bool) -> No
     table(out, ("after", "UTC", "who", "by", "for"), rows, indent=2)
     if story.severity >= 4:
         line(out, "Severity 4 and 5 never wake anybody: they wait for the owner's next working morning.")
+    _show_on_call(out, story)
     _show_more(out, catalog, story)
     if not is_given:
         _show_severities(out, catalog, story)
+
+
+def _show_on_call(out: Console, story: Story) -> None:
+    turns = {it.level: it for it in story.next}
+    levels = []
+    for number, people in enumerate(story.on_call, 1):
+        turn = turns.get(number)
+        then = f", from {turn.at:%a %d %b %H:%M} UTC {', '.join(turn.people) or 'nobody'}" if turn else ""
+        levels.append(f"level {number} {', '.join(people) or 'nobody'}{then}")
+    if levels:
+        line(out, f"On call for {story.facts.team}: {'; '.join(levels)}.")
 
 
 def _show_more(out: Console, catalog: Catalog, story: Story) -> None:

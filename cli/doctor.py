@@ -2,9 +2,9 @@
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -13,13 +13,14 @@ from temporalio.service import RPCError
 
 from activities import Failed
 from link import attributes
-from model.catalogue.catalog import check
+from model.catalogue.catalog import CatalogError, check
 from model.text import Refused, one_line
 from store import StoreError
 from store.migrate import head_is_current
 from worker.binaries import binary
 from worker.embedded import RETENTION, retention
-from worker.files import read_yaml
+from worker.files import load_catalog, read_yaml
+from worker.pagers import trials
 from worker.run import cluster, deployments, mailer, open_client
 from worker.settings import Settings
 
@@ -56,11 +57,13 @@ async def _checks(settings: Settings) -> AsyncIterator[Check]:
     yield await _look("senders", _senders(settings))
     if settings.smtp_host:
         yield await _look("smtp", _smtp(settings))
+    async for one in _pagers(settings):
+        yield one
     if settings.deployments:
         yield await _look("deployments", _deployments(settings))
 
 
-async def _look(name: str, looking: Coroutine[Any, Any, str]) -> Check:
+async def _look(name: str, looking: Awaitable[str]) -> Check:
     """Return what was found; what is raised says what to do."""
     try:
         return Check(name, True, one_line(await looking))
@@ -169,6 +172,20 @@ async def _smtp(settings: Settings) -> str:
     bare = settings.smtp_user and settings.smtp_tls == "none"
     warned = "; the password travels unencrypted: set ALLCLEAR_SMTP_TLS=starttls" if bare else ""
     return f"{settings.smtp_host}:{settings.smtp_port} takes e-mail from {settings.smtp_sender}{warned}"
+
+
+async def _pagers(settings: Settings) -> AsyncIterator[Check]:
+    try:
+        catalog = await asyncio.to_thread(load_catalog, settings.catalog)
+    except (CatalogError, Refused):
+        return  # said where the catalogue is looked at
+    try:
+        found = trials(settings, catalog)
+    except Refused as error:
+        yield Check("paging", False, one_line(str(error)))
+        return
+    for name, trial in found.items():
+        yield await _look(name, trial())
 
 
 async def _deployments(settings: Settings) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 from model import course, phases
 from model.catalogue.catalog import Catalog
+from model.catalogue.oncall import Turn, levels_at, next_at
 from model.catalogue.plan import AlarmFacts, Plan, facts_for, plan_for
 from model.effects import Outcome, PlanRequest, Tell
 from model.incident import AlarmFact, Incident
@@ -43,6 +44,8 @@ class Story:
         told: Who is told without being woken.
         also: Whom a multi-service event would wake at once, besides.
         managers: Who would be told then, at onset.
+        on_call: The levels of the service's team, each with who is on call.
+        next: Who comes next on which of them, and when.
     """
 
     facts: AlarmFacts
@@ -52,6 +55,8 @@ class Story:
     everybody: list[str] = field(default_factory=list)
     also: list[Wake] = field(default_factory=list)
     managers: list[str] = field(default_factory=list)
+    on_call: list[list[str]] = field(default_factory=list)
+    next: list[Turn] = field(default_factory=list)
 
 
 def explain(
@@ -70,6 +75,8 @@ def explain(
     story.wakes = [it for it in pages if it.after != story.exhausted]
     story.everybody = unique(it.person for it in pages if it.after == story.exhausted)
     _add_multi_service(story, catalog, facts, metric, at)
+    if team := catalog.teams.get(facts.team):
+        story.on_call, story.next = levels_at(team, at), next_at(team, at)
     return story
 
 

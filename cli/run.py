@@ -83,6 +83,9 @@ def _gateway() -> int:
                     secret=settings.the_secret(),
                     token=settings.token.get_secret_value(),
                     public_url=settings.gateway_url,
+                    keys=settings.source_keys(),
+                    topics=settings.topics,
+                    alone=settings.gateways == 1,
                 )
                 async with serve(app, settings.gateway_host, settings.gateway_port) as address:
                     line(console(), f"Listening on {address.url}.")

@@ -124,6 +124,9 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, screen: _
         secret=settings.the_secret(),
         token=settings.token.get_secret_value(),
         public_url=settings.gateway_url,
+        keys=settings.source_keys(),
+        topics=settings.topics,
+        alone=settings.gateways in (0, 1),
     )
     gateway = await stack.enter_async_context(serve(app, settings.gateway_host, settings.gateway_port))
     return _Running(settings, server, store, catalog, gateway.url)

@@ -49,7 +49,8 @@ def make_app(
         fetch: Gets SNS's certificates; by default from Amazon.
 
     Raises:
-        ValueError: The secret is empty, so that anybody could sign a link; or a signing key is none.
+        ValueError: The secret is empty, so that anybody could sign a link.
+        Refused: A signing key is none.
     """
     if not secret:
         raise ValueError("the gateway needs a secret: an empty one proves nothing")
@@ -65,10 +66,10 @@ def make_app(
     tell_problems(app)
     gauges = Gauges()
     door = Door(token, public_url)
-    app.include_router(health_routes(client))
     delivery = Delivery(client, catalog, Memory(alone=alone))
     verifier = Verifier(topics, fetch)
     app.include_router(intake_routes(Keys(token, keys or {}, topics), public_url, delivery, gauges, catalog, verifier))
+    app.include_router(health_routes(client))
     app.include_router(dashboard_routes(door, client, catalog))
     app.include_router(api_routes(door, store, gauges))
     app.include_router(phone_routes(Phone(client, store, secret)))

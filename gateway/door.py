@@ -3,6 +3,7 @@
 import hmac
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -16,7 +17,9 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 class Door:
     """A dependency of every route that is for machines."""
 
-    def __init__(self, token: str, public_url: str, keys: Sequence[str] = (), setting: str = SETTING) -> None:
+    def __init__(
+        self, token: str, public_url: str, keys: Sequence[str] = (), setting: str = SETTING, *, signs: bool = False
+    ) -> None:
         """Ask for `token`, or one of `keys`; without any, let loopback in, by a name that is ours.
 
         Args:
@@ -24,7 +27,9 @@ class Door:
             public_url: How others reach the gateway.
             keys: Further ones of this door: several, so that they can be changed one after the other.
             setting: Where they are set.
+            signs: Whether a sender may also sign; then it has a key, and this machine is not let in without one either.
         """
+        self._asks = signs
         self._keys = [key.encode() for key in (token, *keys) if key]
         self._setting = setting
         self._public_host = (urlsplit(public_url).hostname or "").casefold()
@@ -35,7 +40,7 @@ class Door:
         Raises:
             Problem: It may not: 401 where a key is asked for, 403 where none is set.
         """
-        if self._keys:
+        if self._keys or self._asks:
             self._ask_key(request)
         elif reason := self._stranger(request):
             raise Problem(
@@ -63,10 +68,10 @@ class Door:
         if any(name in request.headers for name in _FORWARDED):
             return "a proxy forwarded this for somebody else"
         # A web page in this machine's browser is a stranger too: it posts across origins, or rebinds a name.
-        if not self._ours(urlsplit(f"//{request.headers.get('host', '')}").hostname):
+        if not self._ours(_host(f"//{request.headers.get('host', '')}")):
             return f"it was asked for as {request.headers.get('host')}"
         origin = request.headers.get("origin")
-        if origin is not None and not self._ours(urlsplit(origin).hostname, dotless=False):
+        if origin is not None and not self._ours(_host(origin), dotless=False):
             return f"a web page of {origin} sent this"
         return ""
 
@@ -83,6 +88,16 @@ def one_of(shown: bytes, right: Sequence[bytes]) -> bool:
     return sum(hmac.compare_digest(shown, each) for each in right) > 0
 
 
+# The same few senders ask thousands of times a second.
+@lru_cache(maxsize=256)
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # half an IPv6 address
+        return "unreadable.invalid"
+
+
+@lru_cache(maxsize=256)
 def _loopback(host: str) -> bool:
     try:
         address = ipaddress.ip_address(host)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
@@ -20,6 +21,9 @@ from model.times import Moment
 
 LOOK_WITHIN: Final = timedelta(seconds=3)
 """In which a partition's `Detection` has to answer; then its state is unknown."""
+
+FRESH: Final = 1.0
+"""Seconds for which what was seen is shown again."""
 
 logger = logging.getLogger(__name__)
 
@@ -95,13 +99,23 @@ class Health(BaseModel):
 def dashboard_routes(door: Door, client: Client, catalog: Callable[[], Catalog]) -> APIRouter:
     """Return the route of the health dashboard, for whoever passes the door."""
     routes = APIRouter(dependencies=[Depends(door)], responses=PROBLEMS)
+    looks: dict[str, tuple[asyncio.Task[tuple[Detection | None, str]], float]] = {}
+
+    def look(partition: str) -> asyncio.Task[tuple[Detection | None, str]]:
+        """Return a look at a partition: however many dashboards are open, one query a second asks for it."""
+        found = looks.get(partition)
+        if found is None or (found[0].done() and time.monotonic() - found[1] > FRESH):
+            found = looks[partition] = (asyncio.create_task(_look(client, partition)), time.monotonic())
+        return found[0]
 
     @routes.get("/api/health", tags=["operation"])
     async def health() -> Health:
         """Say how every service is, partition by partition, as `Detection` knows it at this moment."""
         current = catalog()
         names = [*current.partitions, UNMAPPED]
-        found = await asyncio.gather(*(_look(client, name) for name in names))
+        for gone in looks.keys() - set(names):
+            del looks[gone]
+        found = await asyncio.gather(*(asyncio.shield(look(name)) for name in names))
         told = [partition_health(current, name, *seen) for name, seen in zip(names, found, strict=True)]
         return Health(
             organisation=current.organisation,

@@ -1,8 +1,10 @@
 """`POST /alarms/...` and `POST /reports`: 202 is said only once Temporal has everything."""
 
 import asyncio
+import contextlib
+import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -28,6 +30,8 @@ from gateway.sources.sns import TOPICS, Verifier
 from model.catalogue.catalog import Catalog
 from model.messages import Alarm, Report
 from model.text import NAME_LIMIT
+
+logger = logging.getLogger(__name__)
 
 FROM_OUTSIDE: Final = (ALERTMANAGER, EVENTBRIDGE, GRAFANA, DATADOG, CLOUDEVENTS)
 """Senders whose bodies are read in the same way; CloudWatch comes in SNS's envelope."""
@@ -88,7 +92,7 @@ class Admission:
 class Intake:
     """Takes what was read from a body.
 
-    The reading of large ones is done in a thread: a body of 5 MiB takes a second, in which pages still have to go out.
+    Large bodies are read in a thread: one of 5 MiB takes a second, in which pages still have to go out.
     """
 
     def __init__(self, delivery: Delivery, gauges: Gauges, catalog: Callable[[], Catalog]) -> None:
@@ -97,15 +101,30 @@ class Intake:
         self._gauges = gauges
         self._catalog = catalog
 
-    async def alarms(self, source: Source, headers: Mapping[str, str], raw: bytes, began: float) -> JSONResponse:
-        """Take a body of a sender's."""
-        catalog = self._catalog()
+    async def receive(
+        self, source: str, admission: Admission, request: Request, read: Callable[[Catalog, bytes], Batch[Any]]
+    ) -> JSONResponse:
+        """Take a request: let its sender in, `read` its body, deliver what is in it.
 
-        def read() -> Batch[Alarm]:
-            return read_seen(source, catalog, source.opened(headers, raw))
+        Raises:
+            Problem: It proves nothing, cannot be read, or not be delivered.
+        """
+        began = time.monotonic()
+        with self.counting(source):
+            raw = await admission.body(request)
+            catalog = self._catalog()
+            batch = read(catalog, raw) if len(raw) <= SMALL else await asyncio.to_thread(read, catalog, raw)
+        return await self.take(source, batch, began)
 
-        batch = read() if len(raw) <= SMALL else await asyncio.to_thread(read)
-        return await self.take(source.name, batch, began)
+    @contextlib.contextmanager
+    def counting(self, source: str) -> Iterator[None]:
+        """Count a request that is refused as a whole as one that came in and was refused."""
+        try:
+            yield
+        except Problem:
+            self._gauges.received.labels(source).inc()
+            self._gauges.refused.labels(source).inc()
+            raise
 
     async def take(self, source: str, batch: Batch[Alarm] | Batch[Report], began: float) -> JSONResponse:
         """Deliver what could be read, and answer for all of it.
@@ -157,8 +176,14 @@ def meant(
     return read_items(Alarm, items, fields)
 
 
-def read_ours(catalog: Catalog, items: Sequence[Any]) -> Batch[Alarm]:
+def read_reports(_: Catalog, raw: bytes) -> Batch[Report]:
+    """Return the reports of a body."""
+    return read_items(Report, items_of(parse_json(raw), "reports"))
+
+
+def read_ours(catalog: Catalog, raw: bytes) -> Batch[Alarm]:
     """Return alarms that are written as ours; the catalogue's rules may still say more of them."""
+    items = items_of(parse_json(raw), "alarms")
     if not catalog.rules_for("allclear"):
         return read_items(Alarm, items)
     found = []
@@ -195,15 +220,14 @@ def intake_routes(
     """Return the routes by which machines report.
 
     Raises:
-        ValueError: A signing key is none.
+        Refused: A signing key is none.
     """
     intake = Intake(delivery, gauges, catalog)
     routes = APIRouter(tags=["intake"])
 
     def door(source: str) -> Door:
         setting = f"{SETTING} or ALLCLEAR_KEYS_{source.upper()}" if source else SETTING
-        # A source whose keys only sign has a key: without a signature nobody is let in, this machine neither.
-        return Door(keys.token, public_url, keys.shown(source) or keys.signing(source), setting)
+        return Door(keys.token, public_url, keys.shown(source), setting, signs=bool(keys.signing(source)))
 
     def standard(source: str) -> Admission:
         signing = keys.signing(source)
@@ -219,13 +243,7 @@ def intake_routes(
         An alarm that says again what it said before changes nothing. Fields that nobody knows are left out
         and named under `ignored`.
         """
-        began = time.monotonic()
-        raw = await ours.body(request)
-
-        def read() -> Batch[Alarm]:
-            return read_ours(catalog(), items_of(parse_json(raw), "alarms"))
-
-        return await intake.take("allclear", read() if len(raw) <= SMALL else await asyncio.to_thread(read), began)
+        return await intake.receive("allclear", ours, request, read_ours)
 
     @routes.post("/reports", status_code=202, responses=ANSWERS, openapi_extra=body(Report, "reports"))
     async def reports(request: Request) -> JSONResponse:
@@ -233,9 +251,7 @@ def intake_routes(
 
         Two reports may be alike and both be true: give each a `key`, so that one sent twice counts once.
         """
-        began = time.monotonic()
-        items = items_of(parse_json(await at_the_door.body(request)), "reports")
-        return await intake.take("reports", await asyncio.to_thread(read_items, Report, items), began)
+        return await intake.receive("reports", at_the_door, request, read_reports)
 
     at_the_door = Admission(door(""))
     admissions = {source.name: Admission(door(source.name)) for source in FROM_OUTSIDE}
@@ -252,8 +268,10 @@ def _add(routes: APIRouter, intake: Intake, source: Source, admission: Admission
     """Add the route of a source."""
 
     async def take(request: Request) -> JSONResponse:
-        began = time.monotonic()
-        return await intake.alarms(source, request.headers, await admission.body(request), began)
+        def read(catalog: Catalog, raw: bytes) -> Batch[Alarm]:
+            return read_seen(source, catalog, source.opened(request.headers, raw))
+
+        return await intake.receive(source.name, admission, request, read)
 
     routes.add_api_route(
         f"/alarms/{source.name}",
@@ -275,12 +293,14 @@ def _add_cloudwatch(
 
     async def take(request: Request) -> JSONResponse:
         began = time.monotonic()
-        if not verifier.topics:
-            await door(request)
-        envelope = await verifier.opened(await read_body(request))
-        if envelope.kind != "Notification":
+        with intake.counting("cloudwatch"):
+            if not verifier.topics:
+                await door(request)
+            envelope = await verifier.opened(await read_body(request))
             if envelope.kind == "SubscriptionConfirmation":
                 await verifier.confirm(envelope)
+        if envelope.kind != "Notification":
+            logger.warning("SNS: %s of %s", envelope.kind, envelope.topic)
             said = Ignored(0, ["Type"], f"{envelope.kind} of {envelope.topic}")
             return await intake.take("cloudwatch", Batch[Alarm](ignored=[said], told=1), began)
         message = parse_message(envelope.message)

@@ -11,6 +11,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from gateway.door import one_of
 from gateway.problems import Problem
+from model.text import Refused
 
 SIGNING: Final = "whsec_"
 """How a key that signs begins; any other is shown as a token."""
@@ -71,12 +72,12 @@ class StandardSignature:
         """Accept any of `keys`, which `setting` has.
 
         Raises:
-            ValueError: One is no such key; it is not named.
+            Refused: One is no such key; it is not shown.
         """
         self._setting = setting
         # The library reads what it can of a key that is none, and then no signature would ever hold.
         if not all(_SECRET.fullmatch(key) for key in keys):
-            raise ValueError(f"{setting}: what follows {SIGNING} should be base64")
+            raise Refused(f"{setting}: what follows {SIGNING} should be base64")
         self._hooks = [Webhook(key) for key in keys]
 
     def check(self, headers: Mapping[str, str], body: bytes) -> None:

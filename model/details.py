@@ -98,19 +98,26 @@ def needs(incident: Incident) -> list[Need]:
     if incident.phase == Phase.CLOSE:
         found += _to_close(incident)
     elif not incident.closed_at:
-        pages = pages_by_team(incident)
-        found += [
-            Need(
-                row.called_at,
-                row.team,
-                _page_state(row, pages.get(row.team, [])),
-                "acknowledge",
-                _acknowledge(incident, row),
-            )
-            for row in incident.engagements.values()
-            if row.open
-        ]
+        found += _to_acknowledge(incident)
     return sorted(found, key=lambda need: need.since, reverse=True)
+
+
+def _to_acknowledge(incident: Incident) -> list[Need]:
+    """Return the teams that are called; in words only those that are shown in full, for there may be hundreds."""
+    rows = sorted((row for row in incident.engagements.values() if row.open), key=lambda row: row.called_at)
+    newest = rows[-IN_FULL:]
+    pages = pages_by_team(incident)
+    told = [
+        Need(
+            row.called_at,
+            row.team,
+            _page_state(row, pages.get(row.team, [])),
+            "acknowledge",
+            _acknowledge(incident, row),
+        )
+        for row in newest
+    ]
+    return told + [Need(row.called_at, row.team, "acknowledge", "acknowledge", {}) for row in rows[:-IN_FULL]]
 
 
 def _to_decide(incident: Incident, proposal: Proposal) -> Need:

@@ -26,6 +26,7 @@ from activities.paging import Pager
 from activities.paging.send import Paging
 from activities.record import Recorder
 from activities.record.write import Recording
+from activities.rush import Rush
 from activities.statuspage import StatusPage
 from activities.statuspage.publish import Publishing
 from activities.telemetry import Deployments
@@ -45,6 +46,8 @@ from workflows.watch import Watch
 
 WORKFLOWS: Sequence[type] = (Detection, Incident, Coe, Rca, ActionItem, Campaign, OpsReview, OpsReviewStarter, Watch)
 """Every workflow type."""
+SLOTS = 300
+"""Activities of one worker at a time: a provider that hangs with a hundred pages must not hold up the others."""
 GRACE = timedelta(seconds=10)
 """How long a stopping worker lets activities end."""
 
@@ -54,6 +57,7 @@ class Connectors:
     """What the activities reach the world through.
 
     Attributes:
+        rush: Lets the record wait while many pages go out; None where nobody measures, as in drills.
         metrics: What has the samples of a watched series.
         watches: Where watchers keep what they learned; None where nothing is watched, as in drills.
     """
@@ -69,6 +73,7 @@ class Connectors:
     deployments: Deployments | None = None
     reviews: Reviews | None = None
     status_page: StatusPage | None = None
+    rush: Rush | None = None
     metrics: MetricsOf | None = None
     watches: Path | None = None
     mitigator: Mitigator = field(default_factory=ByHand)
@@ -89,13 +94,13 @@ def activities_of(
         starter.forward,
         catalogue.resolve,
         catalogue.plan,
-        Paging(connectors.pagers, connectors.inside_pager, connectors.links).page,
+        Paging(connectors.pagers, connectors.inside_pager, connectors.links, connectors.rush).page,
         Telling(connectors.messengers, connectors.inside_messenger).tell,
         Composing().compose,
         Noticing(connectors.carriers, connectors.inside_carrier).notice,
         Publishing(connectors.status_page).publish,
-        Recording(connectors.recorder, connectors.tickets).record,
-        Telemetry(connectors.deployments).deployments,
+        Recording(connectors.recorder, connectors.tickets, connectors.rush).record,
+        Telemetry(connectors.deployments, connectors.rush).deployments,
         reviewing.plan,
         reviewing.gather,
         Delivering(connectors.carriers, connectors.inside_carrier).deliver,
@@ -144,5 +149,6 @@ def make_worker(
         interceptors=[Guard(secret)],
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_cached_workflows=cached,
+        max_concurrent_activities=SLOTS,
         graceful_shutdown_timeout=GRACE,
     )

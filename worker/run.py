@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -23,10 +24,13 @@ from activities.customers import Carrier
 from activities.customers.outbox import OutboxCarrier
 from activities.customers.smtp import SmtpCarrier
 from activities.documents.ops_review import FiledReviews
+from activities.oncall import Calendars
+from activities.oncall.ical import IcalCalendars, with_calendars
 from activities.paging import Pager
 from activities.paging.outbox import OutboxPager
 from activities.paging.smtp import SmtpPager
 from activities.record.sql import SqlRecorder
+from activities.rush import Rush
 from activities.smtp import Mailer
 from activities.statuspage.embedded import EmbeddedPage
 from activities.telemetry.deployments_file import FileDeployments
@@ -38,6 +42,7 @@ from link import catalog as live
 from link.client import connect
 from link.signing import page_link
 from link.starting import open_detection, open_watch
+from model.catalogue.calendars import calendars_of
 from model.catalogue.catalog import UNMAPPED, Catalog, CatalogError
 from model.detect.traffic import Traffic
 from model.detect.watch import watched_regions
@@ -47,6 +52,7 @@ from store.migrate import upgrade
 from worker.compose import GRACE, Connectors, make_worker, rest_collector
 from worker.embedded import HOST, running_at
 from worker.files import load_catalog
+from worker.pagers import pagers_of
 from worker.schedules import keep_schedules
 from worker.settings import Settings
 
@@ -55,6 +61,8 @@ Say = Callable[[str], None]
 
 LOOK: Final = 1.0
 """Seconds between looks at the catalogue's file."""
+CALENDARS_EVERY: Final = 3600.0
+"""Seconds between readings of on-call calendars; a changed catalogue reads them at once."""
 CONNECTED: Final = timedelta(seconds=10)
 """How long Temporal may take to answer a new client."""
 DRAINED: Final = GRACE + timedelta(seconds=20)
@@ -139,6 +147,7 @@ def connectors(settings: Settings, store: Store, announce: Say | None = None) ->
     pagers: dict[str, Pager] = {"*": pager}
     messengers: dict[str, Messenger] = {"*": messenger}
     carriers: dict[str, Carrier] = {"*": carrier}
+    pagers |= pagers_of(settings)
     if settings.smtp_host:
         mail = mailer(settings)
         pagers["email"], messengers["email"] = SmtpPager(mail), SmtpMessenger(mail)
@@ -155,6 +164,7 @@ def connectors(settings: Settings, store: Store, announce: Say | None = None) ->
         tickets=MarkdownTickets(store, settings.tickets),
         deployments=deployments(settings),
         status_page=EmbeddedPage(settings.data / "status"),
+        rush=Rush(),
         metrics=prometheus(settings),
         watches=settings.data / "watch",
         links=partial(page_link, settings.gateway_url, settings.the_secret()),
@@ -196,10 +206,12 @@ def deployments(settings: Settings) -> FileDeployments | None:
 class CatalogFile:
     """The catalogue's file: read at the start, and again whenever it changes."""
 
-    def __init__(self, path: Path, say: Say) -> None:
-        """Watch `path`, and `say` what becomes of it."""
+    def __init__(self, path: Path, say: Say, calendars: Calendars | None = None) -> None:
+        """Watch `path`, and `say` what becomes of it; `calendars` read those that it names."""
         self._path = path
         self._say = say
+        self._calendars = calendars
+        self._asked_at = 0.0
         self._read = self._stamp()
 
     def load(self) -> Catalog:
@@ -216,11 +228,22 @@ class CatalogFile:
         live.use(catalog, catalog.policy)
         return catalog
 
+    async def read_calendars(self) -> None:
+        """Read the on-call calendars that the live catalogue names; one that cannot be read keeps what it said."""
+        catalog = live.live()
+        self._asked_at = time.monotonic()
+        if self._calendars is None or catalog is None or not calendars_of(catalog):
+            return
+        filled, _ = await with_calendars(catalog, self._calendars, datetime.now(UTC))
+        live.use(filled, filled.policy)
+
     async def watch(self, client: Client) -> None:
         """Take in every change, until cancelled; a file that cannot be used changes nothing, and is named."""
         before = self._read
         while True:
             await asyncio.sleep(LOOK)
+            if time.monotonic() - self._asked_at > CALENDARS_EVERY:
+                await self.read_calendars()
             now = await asyncio.to_thread(self._stamp)
             # Twice the same: nobody is in the middle of writing it.
             if now == before != self._read:
@@ -233,6 +256,7 @@ class CatalogFile:
         except Exception as error:
             self._say(f"THE CATALOGUE WAS NOT TAKEN, the one before stays in force: {error}")
             return
+        await self.read_calendars()
         self._say(f"{self._path} is in force as it is now: {counted(catalog)}")
         try:
             await open_detections(client, catalog)
@@ -285,8 +309,11 @@ async def working(
         Refused: It cannot work; the text says what to mend.
     """
     await _check_attributes(client, say)
-    file = CatalogFile(settings.catalog, say)
-    catalog = await asyncio.to_thread(file.load)
+    file = CatalogFile(settings.catalog, say, IcalCalendars(settings.catalog.parent, settings.data / "calendars"))
+    await asyncio.to_thread(file.load)
+    await file.read_calendars()
+    catalog = live.live()
+    assert catalog is not None
     parts = connectors(settings, store, announce)
     secret = settings.the_secret()
     rest_collector()

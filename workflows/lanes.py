@@ -5,6 +5,7 @@ the state, under the same key: over a crash, over a continue-as-new, over a prov
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
@@ -12,6 +13,10 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from model.effects import Lane, Outcome, Owed, ready
+
+AT_ONCE = 200
+"""Effects of one lane under way together. A thousand pages begun in one workflow task took longer than the ten seconds
+Temporal gives it, on a busy machine: it was lost, and all began again."""
 
 Perform = Callable[[str, Owed], Awaitable[Outcome]]
 Report = Callable[[str, Outcome], None]
@@ -27,6 +32,7 @@ class Lanes:
         self._parallel = parallel
         self._flying: dict[str, asyncio.Task[None]] = {}
         self._busy: dict[Lane, str] = {}
+        self._under_way: Counter[Lane] = Counter()
 
     @property
     def flying(self) -> bool:
@@ -40,10 +46,13 @@ class Lanes:
             for key in ready(owed, lane, now):
                 if key in self._flying:
                     continue
+                if self._under_way[lane] >= AT_ONCE:
+                    break
                 if lane not in self._parallel:
                     if lane in self._busy:
                         break
                     self._busy[lane] = key
+                self._under_way[lane] += 1
                 self._flying[key] = asyncio.create_task(self._perform(lane, key, owed[key]))
         return len(self._flying) > before
 
@@ -56,6 +65,7 @@ class Lanes:
             workflow.logger.exception("%s could not be performed", key)
             outcome = Outcome(ok=False, reason=f"{type(error).__name__}: {error}"[:200])
         self._flying.pop(key, None)
+        self._under_way[lane] -= 1
         if self._busy.get(lane) == key:
             del self._busy[lane]
         self._report(key, outcome)

@@ -8,6 +8,7 @@ from temporalio import activity
 from activities import Failed
 from activities.outcomes import attempt
 from activities.paging import PAGE, Pager
+from activities.rush import Rush
 from model.effects import Errand, Outcome, Page
 from model.engage.pagetext import page_text
 
@@ -18,22 +19,32 @@ WITHIN = timedelta(seconds=8)
 class Paging:
     """Pages over the pager of each channel; a test leaves the house nowhere."""
 
-    def __init__(self, pagers: Mapping[str, Pager], inside: Pager, links: Callable[[str, str], str]) -> None:
+    def __init__(
+        self,
+        pagers: Mapping[str, Pager],
+        inside: Pager,
+        links: Callable[[str, str], str],
+        rush: Rush | None = None,
+    ) -> None:
         """Take the pagers.
 
         Args:
             pagers: Channel → pager. `*` takes every channel that has none of its own.
             inside: Takes the pages of tests.
             links: (incident, person) → the link a page carries.
+            rush: Hears of every page, so that other work can wait.
         """
         self._pagers = pagers
         self._inside = inside
         self._links = links
+        self._rush = rush
 
     @activity.defn(name=PAGE)
     async def page(self, errand: Errand[Page]) -> Outcome:
         """Hand over one page."""
         order = errand.order
+        if self._rush:
+            self._rush.page()
         text = page_text(order, self._links(order.incident, order.person))
         return await attempt(self._send(order, text, errand.key), WITHIN)
 

@@ -6,6 +6,7 @@ from temporalio import activity
 
 from activities.outcomes import attempt
 from activities.record import RECORD, Recorder
+from activities.rush import Rush
 from activities.tickets import Ticketing
 from model.effects import Outcome
 from model.recording import Record
@@ -17,14 +18,17 @@ WITHIN = timedelta(seconds=12)
 class Recording:
     """Writes the record, then the ticket made from it."""
 
-    def __init__(self, recorder: Recorder, ticket: Ticketing) -> None:
-        """Take where the record and its ticket go."""
+    def __init__(self, recorder: Recorder, ticket: Ticketing, rush: Rush | None = None) -> None:
+        """Take where the record and its ticket go, and what knows when pages come first."""
+        self._rush = rush
         self._recorder = recorder
         self._ticket = ticket
 
     @activity.defn(name=RECORD)
     async def record(self, batch: Record) -> Outcome:
         """Write one batch. The record does not wait for its ticket: that one's failure is a reason to come again."""
+        if self._rush:
+            await self._rush.over()
         written = await attempt(self._recorder.record(batch), WITHIN)
         if not written.ok:
             return written

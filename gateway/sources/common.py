@@ -13,6 +13,8 @@ from model.times import parse_moment
 
 TEXTS: Final = {"type": "object", "additionalProperties": {"type": "string"}}
 """The schema of labels."""
+LONGEST: Final = 4096
+"""Letters of a label."""
 _WORDS: Final = {
     "page": 2,
     "critical": 2,
@@ -38,8 +40,8 @@ def texts_of(value: Any) -> dict[str, str] | None:
 
 
 def line(value: Any) -> str:
-    """Return a value as one clean line."""
-    return one_line(clean(str(value)))
+    """Return a value as one clean line, cut where no rule and no reader would look any more."""
+    return one_line(clean(str(value)[:LONGEST]))
 
 
 def without_nothing(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ version 1 is SHA1 with RSA, version 2 SHA256 with RSA. The certificate is fetche
 import asyncio
 import base64
 import binascii
-import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,8 +26,6 @@ from gateway.bodies import parse_json
 from gateway.problems import RETRY_AFTER, Problem
 from model.text import cut
 from model.times import parse_moment
-
-logger = logging.getLogger(__name__)
 
 Fetch = Callable[[str], Awaitable[bytes]]
 """Gets what is at an address that was checked before; raises `OSError` or `httpx.HTTPError`."""
@@ -128,7 +125,6 @@ class Verifier:
         if not (_is_amazon(envelope.subscribe_url) and where.path in ("", "/") and right):
             raise _forged("its SubscribeURL does not lead to Amazon SNS")
         await self._get(envelope.subscribe_url)
-        logger.warning("confirmed the subscription of %s", envelope.topic)
 
     def _check_time(self, text: str) -> None:
         try:
@@ -160,20 +156,27 @@ class Verifier:
     async def _certificate(self, url: Any) -> Certificate:
         if not isinstance(url, str) or not _is_amazon(url) or not _PATH.fullmatch(urlsplit(url).path) or "?" in url:
             raise _forged("its SigningCertURL is not one of Amazon SNS")
-        async with self._fetching:
-            found = self._kept.get(url)
-            if found is None or time.monotonic() - found[1] > KEPT:
-                pem = await self._get(url)
-                try:
-                    found = (load_pem_x509_certificate(pem), time.monotonic())
-                except ValueError:
-                    raise _forged("there is no certificate at its SigningCertURL") from None
-                while len(self._kept) >= CERTIFICATES:
-                    self._kept.pop(next(iter(self._kept)))
-                self._kept[url] = found
-        certificate = found[0]
+        certificate = self._known(url)
+        if certificate is None:
+            async with self._fetching:  # one after the other: a storm of new addresses is nobody's we know
+                certificate = self._known(url) or await self._fetched(url)
         if not certificate.not_valid_before_utc <= self._now() <= certificate.not_valid_after_utc:
             raise _forged("its certificate is not valid today")
+        return certificate
+
+    def _known(self, url: str) -> Certificate | None:
+        found = self._kept.get(url)
+        return found[0] if found and time.monotonic() - found[1] <= KEPT else None
+
+    async def _fetched(self, url: str) -> Certificate:
+        try:
+            certificate = load_pem_x509_certificate(await self._get(url))
+        except ValueError:
+            raise _forged("there is no certificate at its SigningCertURL") from None
+        self._kept.pop(url, None)
+        while len(self._kept) >= CERTIFICATES:
+            self._kept.pop(next(iter(self._kept)))
+        self._kept[url] = (certificate, time.monotonic())
         return certificate
 
     async def _get(self, url: str) -> bytes:

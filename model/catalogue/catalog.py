@@ -6,6 +6,7 @@ the words of the file, because a catalogue is mended in one sitting or not at al
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
@@ -19,7 +20,6 @@ from model.catalogue.entries import (
     Entry,
     Finding,
     Kpi,
-    Level,
     Match,
     Person,
     Roles,
@@ -27,11 +27,13 @@ from model.catalogue.entries import (
     Team,
     Tenet,
 )
+from model.catalogue.oncall import AHEAD, Trouble, gaps
 from model.catalogue.reader import CALL_LEADERS, UNMAPPED, Reader
+from model.catalogue.rotation import Level, everybody
 from model.detect.canaries import Canary
 from model.detect.traffic import Traffic
 from model.policy import Policy, did_you_mean
-from model.times import shown
+from model.times import iso, shown
 
 __all__ = [
     "CALL_LEADERS",
@@ -61,7 +63,7 @@ GLOBAL: Final = "global"
 _EMAIL: Final = re.compile(r"[^\s@]+@[^\s@]+")
 _NUMBER: Final = re.compile(r"\+[0-9][0-9 ()-]{5,}")
 _PLACEHOLDER: Final = re.compile(r"\{[^}]*\}")
-_CHANNELS: Final = ("email", "sms", "phone")
+_CHANNELS: Final = ("email", "sms", "phone", "webhook", "pagerduty")
 _TOO_MANY_LEADERS: Final = 10  # C11: fewer than ten
 _FEWEST_KPIS, _MOST_KPIS = 3, 5  # D6
 
@@ -188,15 +190,23 @@ class Catalog(Entry):
         return found
 
 
-def check(data: Mapping[str, Any] | None) -> list[Finding]:
-    """Name everything that is wrong in a catalogue, all at once; an empty list is a good catalogue."""
-    return _read(data)[1]
+def check(data: Mapping[str, Any] | None, at: datetime | None = None) -> list[Finding]:
+    """Name everything that is wrong in a catalogue, all at once; an empty list is a good catalogue.
+
+    Args:
+        data: What a YAML reader returned.
+        at: The moment from which on the on-call lists are looked at for gaps, `AHEAD` far; without it, not at all.
+    """
+    return _read(data, at)[1]
 
 
-def _read(data: Any) -> tuple[Catalog, list[Finding]]:
+def _read(data: Any, at: datetime | None = None) -> tuple[Catalog, list[Finding]]:
     reader = Reader(data, list(Catalog.model_fields))
     catalog = Catalog(**reader.parts())
-    _Checks(catalog, reader).run()
+    checks = _Checks(catalog, reader)
+    checks.run()
+    if at is not None:
+        checks.gaps(at)
     return catalog, reader.findings
 
 
@@ -264,12 +274,30 @@ class _Checks:
             for number, level in enumerate(team.on_call, 1):
                 if not level:
                     self.error(f"{where}.on_call", f"level {number} is empty, so nobody would be woken")
-                for person in level:
+                for person in everybody(level):
                     self.refer(f"{where}.on_call", person, "people", "person")
+            for override in team.overrides:
+                for person in (override.person, override.instead_of):
+                    if person:
+                        self.refer(f"{where}.overrides", person, "people", "person")
+                if override.level and override.level > len(team.on_call):
+                    self.error(f"{where}.overrides", f"there is no level {override.level}")
             if team.manager:
                 self.refer(f"{where}.manager", team.manager, "people", "person")
             elif not self.said(f"{where}.manager"):
                 self.error(f"{where}.manager", "has no manager, who is paged when nobody else answers")
+
+    def gaps(self, at: datetime) -> None:
+        """Report when nobody will be on call, or somebody twice, before it hurts."""
+        for team in self.catalog.teams.values():
+            alike: dict[tuple[int, str], list[Trouble]] = {}
+            for trouble in gaps(team, at, at + AHEAD):
+                alike.setdefault((trouble.level, trouble.text), []).append(trouble)
+            for (level, text), (first, *more) in alike.items():
+                where = f"teams.{team.id}." + ("on_call" if level else "overrides")
+                place = f"level {level}: " if level else ""
+                again = f", and {len(more)} times more within {AHEAD.days} days" if more else ""
+                self.warning(where, f"{place}{text}, from {iso(first.since)} until {iso(first.until)}{again}")
 
     def _services(self) -> None:
         home = [region for regions in self.catalog.partitions.values() for region in regions]

@@ -4,24 +4,21 @@ They say what shape an entry has; what must be true between entries is checked i
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fnmatch import translate
 from functools import lru_cache
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from model.catalogue.rotation import Level, Override, everybody, read_levels, read_overrides
 from model.times import find_zone, shown
 
 SOURCES: Final = ("allclear", "alertmanager", "cloudwatch", "eventbridge", "grafana", "datadog", "cloudevents")
 """Who sends alarms, as the gateway's addresses are called: `/alarms/{source}`."""
 LABEL: Final = re.compile(r"\{([^{}]*)\}")
 """Where a rule takes a word from a label: `{app}`."""
-
-Level: TypeAlias = list[str]
-"""One escalation level: for now a list of people. A rotation or a calendar will be further members of this
-type; `model.catalogue.oncall` is the only place that reads it."""
 
 
 def _refuse(text: str) -> PydanticCustomError:
@@ -91,34 +88,32 @@ class Team(Entry):
         id: As services name their owner.
         name: As it is shown to people.
         on_call: Escalation levels, first come first woken.
+        overrides: Who stands in for whom, for a while.
         manager: A person's id.
     """
 
     id: str
     name: str = ""
     on_call: list[Level] = []
+    overrides: list[Override] = []
     manager: str = ""
 
     @field_validator("on_call", mode="before")
     @classmethod
     def _levels(cls, data: Any) -> Any:
-        if not isinstance(data, Sequence) or isinstance(data, str):
-            raise _refuse(f"{shown(data)} is not a list of levels; write for example [[ana], [ben, cho]]")
-        for number, level in enumerate(data, 1):
-            if isinstance(level, Mapping):
-                raise _refuse(f"level {number}: rotations and calendars cannot be read yet; list the people")
-            if level is not None and (not isinstance(level, Sequence) or isinstance(level, str)):
-                raise _refuse(
-                    f"level {number}: {shown(level)} is not a list of people; "
-                    "each level is a list, for example [[ana], [ben, cho]]"
-                )
-        return [[] if level is None else level for level in data]
+        return read_levels(data)
+
+    @field_validator("overrides", mode="before")
+    @classmethod
+    def _overrides(cls, data: Any) -> Any:
+        return read_overrides(data)
 
     @property
     def members(self) -> list[str]:
-        """Everybody on any level, and the manager: each once, in the order they would be woken."""
-        everybody = [person for level in self.on_call for person in level] + [self.manager]
-        return [person for person in dict.fromkeys(everybody) if person]
+        """Everybody ever on any level, who stands in, and the manager: each once, in the order they would be woken."""
+        on_call = [person for level in self.on_call for person in everybody(level)]
+        stand_ins = [override.person for override in self.overrides]
+        return [person for person in dict.fromkeys([*on_call, *stand_ins, self.manager]) if person]
 
 
 class Kpi(Entry):

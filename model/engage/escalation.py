@@ -30,28 +30,25 @@ class Step:
     level: int = 0
 
 
-def answered_elsewhere(incident: Incident, row: Engagement) -> bool:
-    """Whether somebody who was called because this team did not answer is there."""
-    return any(
-        other.acknowledged_at and row.team in other.called_for
-        for other in incident.engagements.values()
-        if other.called_for
-    )
+def answered_elsewhere(incident: Incident) -> frozenset[str]:
+    """Return the teams for whom somebody who was called because they did not answer is there."""
+    rows = incident.engagements.values()
+    return frozenset(team for other in rows if other.called_for and other.acknowledged_at for team in other.called_for)
 
 
-def next_step(incident: Incident, row: Engagement) -> Step | None:
-    """Return what is to be done next for a team, or nothing."""
+def next_step(incident: Incident, row: Engagement, answered: frozenset[str]) -> Step | None:
+    """Return what is to be done next for a team, or nothing; `answered` is `answered_elsewhere`."""
     if not row.open or incident.phase not in BEFORE_CLOSE or incident.awaiting:
         return None
-    return min(_steps(incident, row), key=lambda step: step.at, default=None)
+    return min(_steps(incident, row, answered), key=lambda step: step.at, default=None)
 
 
-def _steps(incident: Incident, row: Engagement) -> Iterator[Step]:
+def _steps(incident: Incident, row: Engagement, answered: frozenset[str]) -> Iterator[Step]:
     yield from _level_step(incident, row)
     yield from _page_steps(incident, row)
     if incident.severity < engagement.NIGHT:
-        yield from _beyond_steps(incident, row)
-    yield from _exhausted_steps(incident, row)
+        yield from _beyond_steps(incident, row, answered)
+    yield from _exhausted_steps(incident, row, answered)
 
 
 def _level_step(incident: Incident, row: Engagement) -> Iterator[Step]:
@@ -124,7 +121,7 @@ def _page_step(incident: Incident, row: Engagement, person: str, level: int, sin
         yield Step(last.failed_at + backoff(incident.policy, rounds + 3), "page", person, 0, level)
 
 
-def _beyond_steps(incident: Incident, row: Engagement) -> Iterator[Step]:
+def _beyond_steps(incident: Incident, row: Engagement, answered: frozenset[str]) -> Iterator[Step]:
     if row.team == CALL_LEADERS:
         return
     policy, severity = incident.policy, incident.severity
@@ -142,7 +139,7 @@ def _beyond_steps(incident: Incident, row: Engagement) -> Iterator[Step]:
         elif not row.beyond_at and not _is_beyond(incident, row):
             yield Step(max(last, row.manager_at or last) + step, "beyond")
     leaders = policy.call_leader_within.at(severity)
-    wanted = bool(incident.plan.call_leaders) and not row.leaders_at and not answered_elsewhere(incident, row)
+    wanted = bool(incident.plan.call_leaders) and not row.leaders_at and row.team not in answered
     if leaders is not None and wanted:
         yield Step(row.clock_from + leaders, "leaders")
 
@@ -151,13 +148,17 @@ def _is_beyond(incident: Incident, row: Engagement) -> bool:
     return row.team == incident.plan.incident_response or not incident.plan.incident_response
 
 
-def _exhausted_steps(incident: Incident, row: Engagement) -> Iterator[Step]:
-    if row.called_for or row.team == CALL_LEADERS or answered_elsewhere(incident, row):
+def _exhausted_steps(incident: Incident, row: Engagement, answered: frozenset[str]) -> Iterator[Step]:
+    if row.called_for or row.team == CALL_LEADERS or row.team in answered:
         return
     if row.exhausted_at is None:
         if len(row.level_at) < len(engagement.levels(incident, row.team)):
             return
-        pending = _level_step(incident, row) if incident.severity >= engagement.NIGHT else _beyond_steps(incident, row)
+        pending = (
+            _level_step(incident, row)
+            if incident.severity >= engagement.NIGHT
+            else _beyond_steps(incident, row, answered)
+        )
         if next(pending, None) is None:
             times = [row.clock_from, *row.level_at, row.manager_at, row.beyond_at, row.leaders_at]
             last = max(at for at in times if at)
@@ -184,10 +185,11 @@ def advance(incident: Incident, now: datetime) -> datetime | None:
     """
     waiting: list[datetime] = []
     rows = list(incident.engagements)
+    answered = answered_elsewhere(incident)
     while rows:
         row = incident.engagements[rows.pop(0)]
         before = len(incident.engagements)
-        while (step := next_step(incident, row)) and step.at <= now:
+        while (step := next_step(incident, row, answered)) and step.at <= now:
             _do(incident, row, step, now)
         if step:
             waiting.append(step.at)

@@ -14,6 +14,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
 from activities.record.sql import SqlRecorder
+from activities.rush import Rush
 from activities.tickets.markdown import MarkdownTickets
 from link import attributes
 from link import catalog as live
@@ -111,6 +112,7 @@ async def house(catalog: Catalog, policy: Mapping[str, Any] | None = None) -> As
             messengers={"*": pager},
             inside_pager=pager,
             inside_messenger=pager,
+            rush=Rush(),
             recorder=SqlRecorder(store),
             tickets=StampingTickets(store, folder / "tickets", pager),
         )

@@ -29,7 +29,7 @@ STATE_CAP = 2 * 1024 * 1024
 async def measure(scale: Scale) -> Figure:
     """Page everybody: barely, in an incident that begins with all of them, and by a storm of alarms."""
     catalog = organisation(scale.teams, scale.teams, scale.on_call)
-    everybody = {person for team in catalog.teams.values() for person in team.on_call[0]}
+    everybody = {person for team in catalog.teams.values() for person in team.members}
     everybody = {person for person in everybody if person.startswith("p")}
     async with house(catalog) as it:
         bare = await _bare(it, len(everybody))

@@ -115,10 +115,50 @@ def test_explained_in_a_table():
 def test_explained_as_json():
     found = run("catalog", "explain", "payments", "eu-west", "--json").json
     assert set(found) == {
-        "service", "region", "team", "severity", "wakes", "exhausted_after", "everybody", "multi_service_adds",
+        "service", "region", "team", "severity", "wakes", "exhausted_after", "everybody", "on_call",
+        "multi_service_adds",
     }  # fmt: skip
     assert set(found["wakes"][0]) == {"after", "at", "person", "channel", "team", "level"}
     assert (found["team"], found["severity"], found["wakes"][0]["person"]) == ("payments", 3, "eva")
+
+
+@pytest.fixture
+def rota(tmp_path, monkeypatch):
+    """An installation whose checkout team takes turns, and leaves nobody on call one night a week."""
+    file = tmp_path / "catalog.yaml"
+    turns = "{rotation: [ana, ben, cho], every: 1w, from: 2026-03-02, handover: '09:00', zone: Europe/Paris}"
+    awake = "{shifts: [{people: [eva], from: '00:00', to: '24:00', days: [mon, tue, wed, thu, fri, sat]}]}"
+    text = EXAMPLE_CATALOG.read_text()
+    assert text.count("on_call: [[ana], [ben, cho]]") == 1
+    file.write_text(text.replace("on_call: [[ana], [ben, cho]]", f"on_call: [{turns}, {awake}]"))
+    monkeypatch.setenv("ALLCLEAR_CATALOG", str(file))
+    return file
+
+
+def test_who_is_on_call_now_and_next(rota):
+    typed = run("catalog", "explain", "checkout-api", "eu-west", "--at", "2026-03-28T12:00:00Z")
+    assert typed.code == 0, typed.err
+    said = " ".join(typed.out.split())
+    assert "On call for checkout: level 1 ana, from Mon 30 Mar 07:00 UTC ben; " in said
+    assert "; level 2 eva, from Sun 29 Mar 00:00 UTC nobody." in said
+    found = run("catalog", "explain", "checkout-api", "eu-west", "--at", "2026-03-28T12:00:00Z", "--json").json
+    assert found["on_call"][0] == {
+        "level": 1,
+        "now": ["ana"],
+        "next": {"people": ["ben"], "at": "2026-03-30T07:00:00Z"},
+    }
+    assert [it["person"] for it in found["wakes"][:1]] == ["ana"]
+    plain = run("catalog", "explain", "payments", "eu-west", "--json").json["on_call"]
+    assert [it["next"] for it in plain] == [None, None]
+
+
+def test_a_night_without_anybody_is_a_warning_not_an_error(rota):
+    typed = run("catalog", "check", "--json")
+    assert typed.code == 0
+    [finding] = typed.json
+    assert (finding["level"], finding["where"]) == ("warning", "teams.checkout.on_call")
+    assert finding["text"].startswith("level 2: nobody is on call, from ")
+    assert finding["text"].endswith("and 3 times more within 28 days")
 
 
 def test_what_the_catalogue_does_not_know_still_wakes_somebody():

@@ -1,11 +1,12 @@
 """Only changes of an alarm's state travel to Temporal; nothing is absorbed that Temporal does not have."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import httpx2 as httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -218,25 +219,57 @@ def test_what_is_remembered_has_a_bound() -> None:
     assert known == [False] * 15 + [True] * 10
 
 
-Step = tuple[str, str, bool]
+@dataclass(frozen=True)
+class Step:
+    """One word of a sender about an alarm: a new state, or the last one again; and how it goes with Temporal."""
+
+    name: str
+    state: str
+    again: bool
+    dated: bool
+    gateway: int
+    ends: str
 
 
-@given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["ALARM", "OK"]), st.booleans()), max_size=30))
-async def test_whatever_happens_temporal_ends_with_the_last_state_that_was_accepted(steps: list[Step]) -> None:
-    """A sender hears 202 exactly for what is true of Temporal, whichever sends fail, before or after they are taken."""
+STEPS = st.builds(
+    Step,
+    name=st.sampled_from("aab"),
+    state=st.sampled_from(["ALARM", "OK"]),
+    again=st.sampled_from([False, False, True]),
+    dated=st.sampled_from([False, False, True]),
+    gateway=st.integers(0, 1),
+    ends=st.sampled_from([*["well"] * 5, "not taken", "taken, and the answer is lost", "restarted"]),
+)
+
+
+@settings(max_examples=200)
+@given(steps=st.lists(STEPS, min_size=5, max_size=40), alone=st.booleans())
+async def test_who_hears_that_an_alarm_is_accepted_can_rely_on_its_state(steps: list[Step], alone: bool) -> None:
+    """Whichever gateway is asked, whatever fails at any point: 202 is said only when Temporal has that state."""
     last: dict[str, str] = {}
-    losing: list[str] = []
+    words: dict[str, Alarm] = {}
+    now: list[str] = [""]
 
     async def take(client: Any, partition: str, name: str, payload: dict[str, Any]) -> None:
-        last[payload["alarm"]] = payload["state"]
-        if losing:  # taken, and the answer is lost
+        if now[0] != "not taken":
+            last[payload["alarm"]] = payload["state"]
+        if now[0] in ("not taken", "taken, and the answer is lost"):
             raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
 
-    it = Delivery(None, Catalog, Memory(alone=True))  # type: ignore[arg-type]
+    def begun() -> Delivery:
+        return Delivery(None, Catalog, Memory(alone=alone))  # type: ignore[arg-type]
+
+    gateways = [begun(), begun()]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(delivery, "signal_detection", take)
-        for name, state, loses in steps:
-            losing[:] = [name] * loses
-            done = await it.deliver([said(alarm=name, state=state)])
+        for number, step in enumerate(steps):
+            which = 0 if alone else step.gateway
+            now[0] = step.ends
+            if step.ends == "restarted":
+                gateways[which] = begun()
+            if not step.again or step.name not in words:
+                at = {"at": f"2026-03-02T09:00:{number:02}Z"} if step.dated else {}
+                words[step.name] = said(alarm=step.name, state=step.state, **at)
+            done = await gateways[which].deliver([words[step.name]])
             if not done.failure:
-                assert last[name] == state
+                assert last[step.name] == words[step.name].state

@@ -254,8 +254,10 @@ async def test_without_a_token_this_machine_is_let_in(house: House, sender: str)
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
         {"Host": "evil.example:8600"},
+        {"Host": "[::1"},
+        {"Origin": "http://[::1"},
     ],
-    ids=["a proxy", "another proxy", "a web page", "a file", "a rebound name"],
+    ids=["a proxy", "another proxy", "a web page", "a file", "a rebound name", "half a name", "half a web page"],
 )
 async def test_without_a_token_strangers_behind_this_machine_are_not_let_in(
     house: House, headers: dict[str, str]

@@ -60,6 +60,11 @@ async def test_metrics_count_what_came_what_went_and_what_did_not(house: House, 
     async with house.gateway(client=dead) as http:
         await http.post("/alarms/allclear", json=ALARM)
         counted = numbers((await http.get("/metrics")).text)
+        for body in (b"{", b'{"Type": "Notification"}'):
+            await http.post("/alarms/cloudwatch", content=body)
+        refused = numbers((await http.get("/metrics")).text)
+    assert refused["allclear_alarms_received_total", "cloudwatch"] == 2
+    assert refused["allclear_alarms_refused_total", "cloudwatch"] == 2
     assert counted["allclear_alarms_undelivered_total", "allclear"] == 1
     assert ("allclear_acceptance_seconds_count", "allclear") not in counted
 

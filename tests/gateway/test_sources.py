@@ -4,6 +4,7 @@ import base64
 import copy
 import itertools
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -163,6 +164,12 @@ async def test_a_notification_that_is_not_by_the_template_is_told_so(house: Hous
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == ["alert_id", "transition", ""]
     assert "docs/intake.md" in answer.json()["errors"][0]["text"]
+
+
+def test_the_guide_has_the_template_to_paste() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "intake.md").read_text(encoding="utf-8")
+    assert json.dumps(TEMPLATE, indent=2) in guide
+    assert not [name for name in SOURCES if f"| `{name}` |" not in guide]
 
 
 async def test_a_monitor_without_tags_goes_to_incident_response(house: House) -> None:

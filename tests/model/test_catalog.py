@@ -185,7 +185,8 @@ MISTAKES: list[tuple[str, Any, str, str]] = [
         "teams/checkout/on_call",
         [{"rotation": ["ana"], "every": "7d"}],
         "",
-        "level 1: rotations and calendars cannot be read yet; list the people",
+        "level 1: from: is missing; write for example {rotation: [ana, ben], every: 1w, from: 2026-03-02, "
+        'handover: "09:00", zone: Europe/Paris}',
     ),
     ("teams/checkout/manager", None, "", "has no manager, who is paged when nobody else answers"),
     ("teams/checkout/manager", "louis", "", "there is no person 'louis'; did you mean 'lou'?"),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from temporalio.service import RPCError
 
 from activities.comms.outbox import OutboxMessenger
 from activities.comms.smtp import SmtpMessenger
+from activities.oncall.ical import IcalCalendars
 from activities.paging.outbox import OutboxPager
 from activities.paging.smtp import SmtpPager
 from activities.telemetry.deployments_file import FileDeployments
@@ -19,6 +21,7 @@ from link.client import connect
 from link.signing import unsign
 from link.starting import signal_detection
 from model.catalogue.catalog import UNMAPPED, Catalog
+from model.catalogue.oncall import levels_at
 from model.text import Refused
 from store import Store, open_store
 from store.migrate import upgrade
@@ -214,6 +217,22 @@ async def test_a_changed_catalogue_is_taken_and_a_broken_one_is_not(path: Path, 
         await eventually(lambda: is_open(client, "detection/second"), "the new partition is watched")
     finally:
         watching.cancel()
+
+
+async def test_who_is_on_call_comes_from_the_calendar_that_the_catalogue_names(path: Path) -> None:
+    now = datetime.now(UTC)
+    entry = f"DTSTART:{now - timedelta(hours=1):%Y%m%dT%H%M%SZ}\r\nDTEND:{now + timedelta(hours=1):%Y%m%dT%H%M%SZ}"
+    (path.parent / "rota.ics").write_text(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTAMP:20260101T000000Z\r\n"
+        f"{entry}\r\nSUMMARY:gus\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    text = path.read_text()
+    assert "payments: {on_call: [[eva], [gus]]" in text
+    path.write_text(text.replace("payments: {on_call: [[eva], [gus]]", "payments: {on_call: [{ical: rota.ics}, [eva]]"))
+    file = CatalogFile(path, print, IcalCalendars(path.parent, path.parent / "copies"))
+    file.load()
+    await file.read_calendars()
+    assert levels_at(current().teams["payments"], now) == [["gus"], ["eva"]]
 
 
 # Work

@@ -17,6 +17,7 @@ import httpx2
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from link.client import connect
 from model.catalogue.catalog import Catalog
@@ -112,7 +113,16 @@ class Installation:
         return Settings(data=self.data)
 
     async def client(self) -> Client:
-        return await connect(self.address, NAMESPACE, secret="of a reader")
+        """Return a client, once the server that was killed last answers."""
+
+        async def connected() -> Client | None:
+            try:
+                return await connect(self.address, NAMESPACE, secret="of a reader")
+            except (RPCError, RuntimeError):
+                return None
+
+        found: Client = await eventually(connected, "the server answers", BOOT)
+        return found
 
     def tell(self, what: str) -> None:
         """Keep a line for whoever reads why it failed."""

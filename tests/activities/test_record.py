@@ -7,6 +7,7 @@ import pytest
 
 from activities import Failed
 from activities.record.sql import SqlRecorder
+from model.recording import BATCH
 from store import Store
 from tests.store.samples import ID, NINE, fresh, incident, later, next_batch, opened
 
@@ -19,11 +20,11 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 async def test_an_incident_is_recorded_batch_by_batch(store: Store) -> None:
     it = incident()
-    for number in range(250):
+    for number in range(2 * BATCH + 50):
         it.say("observed", f"line {number}", now=later(number))
     recorder = SqlRecorder(store)
     batches = [next_batch(it) for _ in range(3)]
-    assert [len(batch.entries) for batch in batches] == [100, 100, 50]
+    assert [len(batch.entries) for batch in batches] == [BATCH, BATCH, 50]
     for batch in batches:
         await recorder.record(batch)
     assert await store.timeline(ID) == it.timeline

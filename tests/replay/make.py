@@ -8,15 +8,26 @@ import asyncio
 import gzip
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
+from temporalio.testing import WorkflowEnvironment
 
+from link import attributes
+from link.converter import DATA_CONVERTER
 from model.catalogue.catalog import Catalog
 from model.drill import Drill
+from tests.workflows.house import house, until
+from tests.workflows.stage import stage
+from tests.workflows.test_ops_review import ACTION, begin
+from tests.workflows.test_ops_review import ID as REVIEW
+from tests.workflows.test_watch import watching
+from worker.binaries import binary
 from worker.drill.player import play
+from worker.embedded import FLAGS
 from worker.files import EXAMPLE_CATALOG, catalog_of, load_catalog, load_drill
 
 FOLDER = Path(__file__).parent / "histories"
@@ -48,7 +59,7 @@ STORIES: dict[str, tuple[list[str], str]] = {
     "full-response": ([*THREE, "4m acknowledge: {by: kim}", "5m release: {by: noa, reason: not us}"], "20m"),
     "side-systems-down": ([f"0s {ALARM}", f"9m {ACK}"], "2h"),
 }
-SCENARIOS = ("one-bad-host", "regional-endpoints")
+SCENARIOS = ("one-bad-host", "regional-endpoints", "late-promise")
 """Committed scenarios that have every other process in them."""
 FAULTS = {
     "side-systems-down": [
@@ -94,19 +105,62 @@ async def make(name: str) -> None:
             told = workflow_id
             for number, incident in enumerate(incidents, start=1):
                 told = told.replace(incident, f"incident-{number}")
-            history = await client.get_workflow_handle(workflow_id).fetch_history()
-            path = FOLDER / f"{name}.{told.replace('/', '-')}.json.gz"
-            path.write_bytes(gzip.compress(history.to_json().encode(), 9, mtime=0))
+            await _keep(client, workflow_id, f"{name}.{told.replace('/', '-')}")
 
     with tempfile.TemporaryDirectory() as folder:
         await play(drill, catalog, Path(folder), after=keep)
 
 
+async def make_ops_review() -> None:
+    """Begin a weekly review as its Schedule does, decide an action in it, and let its day pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with stage(Path(folder)) as it:
+            await begin(it)
+            await it.update(REVIEW, "add_action", ACTION)
+            await it.wait(days=1, minutes=1)
+            await _keep(it.client, "ops-review-starter-1", "ops-review.starter")
+            await _keep(it.client, REVIEW, "ops-review.ops-review")
+
+
+async def make_watch() -> None:
+    """Watch a region in which one canary finds nobody, for a few rounds."""
+    # Port 9, discard: nobody listens there.
+    canary = {"service": "payments", "region": "eu-west", "every": "200ms", "steps": [{"tcp": "127.0.0.1:9"}]}
+    server = await WorkflowEnvironment.start_local(
+        dev_server_existing_path=binary("temporal"),
+        dev_server_log_level="error",
+        dev_server_extra_args=FLAGS,
+        data_converter=DATA_CONVERTER,
+    )
+    async with server:
+        await attributes.register(server.client)
+        with tempfile.TemporaryDirectory() as folder:
+            async with house(server.client, canaries={"door": canary}) as home:
+                await home.open()
+                async with watching(home, Path(folder)) as watch:
+                    await home.opened("payments")
+                    await until(lambda: _rounds(watch), "three rounds")
+                    await _keep(server.client, watch.id, "watch.eu-west")
+
+
+async def _rounds(watch: WorkflowHandle[Any, Any]) -> bool:
+    return (await watch.describe()).history_length > 3 * 6
+
+
+async def _keep(client: Client, workflow_id: str, name: str) -> None:
+    history = await client.get_workflow_handle(workflow_id).fetch_history()
+    (FOLDER / f"{name}.json.gz").write_bytes(gzip.compress(history.to_json().encode(), 9, mtime=0))
+
+
+OTHERS: Mapping[str, Callable[[], Awaitable[None]]] = {"ops-review": make_ops_review, "watch": make_watch}
+"""Processes that no drill begins."""
+
+
 async def main(names: Sequence[str]) -> None:
     """Make some histories, or all."""
     FOLDER.mkdir(exist_ok=True)
-    for name in names or (*STORIES, *SCENARIOS):
-        await make(name)
+    for name in names or (*STORIES, *SCENARIOS, *OTHERS):
+        await (OTHERS[name]() if name in OTHERS else make(name))
         sys.stdout.write(f"{name}\n")
 
 

@@ -9,11 +9,11 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
-from temporalio.workflow import NondeterminismError
+from temporalio.workflow import NondeterminismError, _Definition
 
 from link.converter import DATA_CONVERTER
 from link.guard import Guard
-from tests.replay.make import FOLDER, SCENARIOS, STORIES
+from tests.replay.make import FOLDER, OTHERS, SCENARIOS, STORIES
 from worker.compose import WORKFLOWS
 
 HISTORIES = sorted(path.name for path in FOLDER.glob("*.json.gz"))
@@ -42,7 +42,14 @@ async def test_a_committed_history_replays(name):
 
 
 def test_there_is_a_history_of_every_story():
-    assert {name.split(".")[0] for name in HISTORIES} == {*STORIES, *SCENARIOS}
+    assert {name.split(".")[0] for name in HISTORIES} == {*STORIES, *SCENARIOS, *OTHERS}
+
+
+def test_there_is_a_history_of_every_workflow():
+    types = {
+        history(name).events[0].workflow_execution_started_event_attributes.workflow_type.name for name in HISTORIES
+    }
+    assert types == {_Definition.must_from_class(cls).name for cls in WORKFLOWS}
 
 
 @pytest.mark.parametrize("story", sorted(PAGES))

@@ -17,6 +17,8 @@ DEADLINE = 30.0
 """Seconds for anything to happen, on a machine that is busy with other tests."""
 
 _COMMAND = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started deaf to it
 import asyncio
 from rich.console import Console
 from cli.finish import finish

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import actions, after, campaign, catalog, detect, drill, incident, run, schemas, short, watch
+from cli import actions, after, campaign, catalog, detect, drill, health, incident, run, schemas, short, watch
 from link.send import Unreachable
 from model.text import Refused
 from store import StoreError
@@ -34,6 +34,7 @@ def make_app() -> typer.Typer:
     actions.add(app)
     campaign.add(app)
     watch.add(app)
+    health.add(app)
     schemas.add(app)
     return app
 

@@ -25,6 +25,7 @@ LOOK_FOR = 3.0
 _PANEL = "Raise an alarm"
 _Service = Annotated[str, typer.Argument(metavar="SERVICE", help="A service of the catalogue.")]
 _Region = Annotated[str | None, typer.Argument(metavar="REGION", help="Its region; its only one needs no name.")]
+_Incidents = Annotated[list[str], typer.Argument(metavar="INCIDENT...", help="Two or more, by their last characters.")]
 _By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who or what sends it.")]
 _Test = Annotated[bool, typer.Option("--test", help="Goes through everything and leaves the house nowhere.")]
 
@@ -50,10 +51,12 @@ def add(app: typer.Typer, incident: typer.Typer) -> None:
     )
     declared = fields.example("allclear incident declare", messages.Declare, ["title"])
     incident.command("declare", epilog=f"Example: {declared}")(declare)
-    for name, message, take in (("merge", messages.Merge, _merge), ("split", messages.Split, _split)):
-        regroup = fields.command(message, take, fields.words(message), human)
-        shown = fields.example(f"allclear incident {name}", message, [fields.main_field(message)])
-        incident.command(name, epilog=f"Example: {shown}")(regroup)
+    merge = fields.command(messages.Merge, _merge, {"incidents": _Incidents}, human)
+    incident.command("merge", epilog='Example: allclear incident merge 7F3A 9KLM --reason "one router behind both"')(
+        merge
+    )
+    split = fields.command(messages.Split, _split, {"service": _Service, **fields.words(messages.Split)}, human)
+    incident.command("split", epilog='Example: allclear incident split search-api "its index is old"')(split)
 
 
 _ALARM_EXAMPLES = (

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
@@ -115,16 +115,25 @@ def dashboard_routes(door: Door, client: Client, catalog: Callable[[], Catalog])
         names = [*current.partitions, UNMAPPED]
         for gone in looks.keys() - set(names):
             del looks[gone]
-        found = await asyncio.gather(*(asyncio.shield(look(name)) for name in names))
-        told = [partition_health(current, name, *seen) for name, seen in zip(names, found, strict=True)]
-        return Health(
-            organisation=current.organisation,
-            at=datetime.now(UTC),
-            state=_worst(one.state for one in told),
-            partitions=told,
-        )
+        return _whole(current, names, await asyncio.gather(*(asyncio.shield(look(name)) for name in names)))
 
     return routes
+
+
+async def health_of(client: Client, catalog: Catalog) -> Health:
+    """Say how every service is at this moment: for the command line, which asks once."""
+    names = [*catalog.partitions, UNMAPPED]
+    return _whole(catalog, names, await asyncio.gather(*(_look(client, name) for name in names)))
+
+
+def _whole(catalog: Catalog, names: list[str], found: Sequence[tuple[Detection | None, str]]) -> Health:
+    told = [partition_health(catalog, name, *seen) for name, seen in zip(names, found, strict=True)]
+    return Health(
+        organisation=catalog.organisation,
+        at=datetime.now(UTC),
+        state=_worst(one.state for one in told),
+        partitions=told,
+    )
 
 
 async def _look(client: Client, partition: str) -> tuple[Detection | None, str]:

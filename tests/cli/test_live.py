@@ -121,3 +121,18 @@ async def test_nobody_works(namespace, monkeypatch):
     for words in (("ack",), ("detection",), ("incident", "list")):
         typed = await house.until(*words, fits=lambda it: it.code == 1)
         assert "no worker answers; `allclear up`" in typed.err
+
+
+async def test_the_health_of_everything_at_one_look(house):
+    incident = await opened(house, *ALARM)
+    told = await house.until("health", fits=lambda it: incident in it.out)
+    assert told.code == 1, "something is in alarm, and a script may ask"
+    assert "public / eu-west: ALARM, 6 services are OK" in told.out
+    (row,) = [line for line in told.out.splitlines() if "checkout-api" in line]
+    assert "error-rate IN ALARM 4%, latency-p99 ok, orders ok" in row
+    assert "search-api" not in told.out
+    assert "search-api" in (await house.run("health", "--all")).out
+    whole = (await house.run("health", "--json")).json
+    assert (whole["state"], whole["partitions"][0]["partition"]) == ("ALARM", "public")
+    split = await house.run("incident", "split", "checkout-api", "another fault", "--as", "kim")
+    assert "is all there is in" in split.err

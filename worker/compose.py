@@ -100,7 +100,7 @@ def activities_of(
         Noticing(connectors.carriers, connectors.inside_carrier).notice,
         Publishing(connectors.status_page).publish,
         Recording(connectors.recorder, connectors.tickets, connectors.rush).record,
-        Telemetry(connectors.deployments, connectors.rush).deployments,
+        Telemetry(connectors.deployments).deployments,
         reviewing.plan,
         reviewing.gather,
         Delivering(connectors.carriers, connectors.inside_carrier).deliver,

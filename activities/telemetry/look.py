@@ -5,7 +5,6 @@ from datetime import timedelta
 from temporalio import activity
 
 from activities.outcomes import attempt
-from activities.rush import Rush
 from activities.telemetry import DEPLOYMENTS, Deployments
 from model.effects import Deployment, Errand, Lookup, Outcome
 
@@ -16,16 +15,13 @@ WITHIN = timedelta(seconds=15)
 class Telemetry:
     """Asks the configured source, if there is one."""
 
-    def __init__(self, source: Deployments | None, rush: Rush | None = None) -> None:
-        """Take the source of deployments, and what knows when pages come first."""
+    def __init__(self, source: Deployments | None) -> None:
+        """Take the source of deployments."""
         self._source = source
-        self._rush = rush
 
     @activity.defn(name=DEPLOYMENTS)
     async def deployments(self, errand: Errand[Lookup]) -> Outcome:
         """Return the deployments, or that nobody knows."""
-        if self._rush:
-            await self._rush.over()
         found: list[Deployment] | None = None
 
         async def ask() -> None:

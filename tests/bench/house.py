@@ -13,6 +13,7 @@ from typing import Any
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
+from activities import rush
 from activities.record.sql import SqlRecorder
 from activities.rush import Rush
 from activities.tickets.markdown import MarkdownTickets
@@ -61,8 +62,11 @@ class Stamping:
         self.busy_at = time.perf_counter()
         self.told += 1
 
-    async def at_rest(self, quiet: float = 0.5, patience: float = 60.0) -> None:
-        """Return when nothing has been done for `quiet` seconds, or after `patience` all the same."""
+    async def at_rest(self, quiet: float = 2 * rush.WITHIN, patience: float = 60.0) -> None:
+        """Return when nothing has been done for `quiet` seconds, or after `patience` all the same.
+
+        Long enough for the record that waited while pages went out: it would be counted to who comes next.
+        """
         deadline = time.perf_counter() + patience
         left = self.busy_at + quiet - time.perf_counter()
         while left > 0 and time.perf_counter() < deadline:

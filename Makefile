@@ -48,7 +48,7 @@ bench: .venv ## measure alarm-to-page time and throughput
 	@$(BIN)/python -m tests.bench
 
 bench-detection: .venv ## measure the traffic model on DATA=folder of NAB's layout
-	@test -n "$(DATA)" || { echo "Say where the series are: make bench-detection DATA=../shared/nab" >&2; exit 1; }
+	@test -n "$(DATA)" || { echo "Say where the series are: make bench-detection DATA=a folder of NAB's layout" >&2; exit 1; }
 	@$(BIN)/python -m tests.bench.detection $(DATA)
 
 lock: .uv/bin/uv ## resolve pyproject.toml again into requirements.lock

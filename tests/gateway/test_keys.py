@@ -18,8 +18,8 @@ from model.text import Refused
 from tests.gateway.house import ALARM, TOKEN, House
 from tests.gateway.test_alertmanager import FIRING
 from tests.gateway.test_sources import EVENT, STRUCTURED, datadog, example
-from worker.settings import SOURCES as SETTABLE
 from worker.settings import Settings
+from worker.settings.intake import SOURCES as SETTABLE
 
 BODIES: dict[str, Any] = {
     "allclear": ALARM,

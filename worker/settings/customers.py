@@ -1,0 +1,7 @@
+"""Settings of the customers port."""
+
+from worker.settings.base import Block
+
+
+class CustomerSettings(Block):
+    """Where the customers' contacts come from."""

@@ -16,7 +16,7 @@ import apprise
 
 from activities import Failed
 from activities.paging import Pager
-from activities.paging.posting import LATER, WITHIN
+from activities.posting import LATER, WITHIN
 from model.effects import Page
 from model.text import Refused, one_line
 from model.times import short

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from activities import Failed
 from activities.paging import Pager
-from activities.paging.posting import Answer, Poster, ack_link, refused, web_host
+from activities.posting import Answer, Poster, ack_link, refused, web_host
 from model.effects import Page
 from model.text import cut, one_line
 

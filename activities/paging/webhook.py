@@ -11,7 +11,7 @@ from urllib.parse import quote
 from standardwebhooks.webhooks import Webhook
 
 from activities.paging import Pager
-from activities.paging.posting import Poster, ack_link, refused, web_host
+from activities.posting import Poster, ack_link, refused, web_host
 from model.effects import Page
 from model.text import Refused
 

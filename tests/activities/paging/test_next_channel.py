@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from activities.paging.pagerduty import PagerDutyPager
-from activities.paging.posting import Poster
+from activities.posting import Poster
 from model.effects import Outcome, Page
 from tests.activities.paging.orders import activity_of, order
 from tests.activities.paging.provider import HANGS, Provider, Says, serving

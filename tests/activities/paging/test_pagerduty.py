@@ -17,7 +17,7 @@ import trustme
 
 from activities import Failed
 from activities.paging.pagerduty import EU, NOBODYS, US, PagerDutyPager
-from activities.paging.posting import Poster
+from activities.posting import Poster
 from tests.activities.paging.orders import ID, KEY, LINK, TEXT, activity_of, order, refused
 from tests.activities.paging.provider import DROPS, HANGS, Provider, Request, Says, serving
 

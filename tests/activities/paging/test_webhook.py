@@ -14,8 +14,8 @@ import trustme
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from activities import Failed
-from activities.paging.posting import LARGEST, Poster
 from activities.paging.webhook import WebhookPager, message_id
+from activities.posting import LARGEST, Poster
 from model.effects import Page
 from model.text import Refused
 from tests.activities.paging.orders import ID, KEY, LINK, TEXT, activity_of, order, refused

@@ -18,7 +18,13 @@ from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Interceptor as ClientInterceptor
-from temporalio.client import OutboundInterceptor, StartWorkflowUpdateInput, WorkflowUpdateHandle
+from temporalio.client import (
+    OutboundInterceptor,
+    StartWorkflowInput,
+    StartWorkflowUpdateInput,
+    WorkflowHandle,
+    WorkflowUpdateHandle,
+)
 from temporalio.exceptions import FailureError
 from temporalio.worker import (
     HandleSignalInput,
@@ -28,6 +34,7 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
+from link import answers
 from link.converter import refusal
 from model.messages import Message
 from model.text import Refused, clean, one_line
@@ -59,7 +66,7 @@ def _speaker(args: Sequence[Any]) -> str:
 
 
 class Prover(ClientInterceptor):
-    """Signs updates sent inside `proven()`."""
+    """Signs updates sent inside `proven()`, and encloses the catalogue's answers."""
 
     def __init__(self, secret: str) -> None:
         """Use a secret that the workers share."""
@@ -74,6 +81,10 @@ class _Proving(OutboundInterceptor):
     def __init__(self, next: OutboundInterceptor, secret: str) -> None:
         super().__init__(next)
         self._secret = secret
+
+    async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
+        input.headers = {**input.headers, **answers.enclosed()}
+        return await super().start_workflow(input)
 
     async def start_workflow_update(self, input: StartWorkflowUpdateInput) -> WorkflowUpdateHandle[Any]:
         if _proven.get() and input.update_id:
@@ -109,6 +120,9 @@ class _Inbound(WorkflowInboundInterceptor):
         if len(input.args) > 1:
             self._unreadable(input, f"{len(input.args)} payloads were sent, one is taken")
             return
+        answered = answers.answered(input.headers)
+        if answered and (hear := getattr(workflow.instance(), "hear", None)):
+            hear(answered)
         try:
             await super().handle_signal(input)
         except FailureError:

@@ -1,4 +1,4 @@
-"""How one process of ours begins another: by a client, from a local activity, exactly once (design §2).
+"""How one process of ours begins another: by a client, from an activity, exactly once (design §2).
 
 Never as a child: an abandoned child that closes after its parent's run freezes the time-skipping server's
 clock, and between alarm and page it costs a dispatch more.
@@ -18,14 +18,14 @@ from temporalio.common import (
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from link import attributes
+from link import answers, attributes
 from model.detect.partition import Detection
 from model.effects import Errand, Forward, Outcome, Start
 
 START = "start_process"
-"""Local activity: `Errand[Start]` → `Outcome`."""
+"""Activity: `Errand[Start]` → `Outcome`."""
 FORWARD = "forward"
-"""Local activity: `Errand[Forward]` → `Outcome`."""
+"""Activity: `Errand[Forward]` → `Outcome`."""
 QUEUE = "allclear"
 """The task queue of every process."""
 DETECTION = "Detection"
@@ -98,16 +98,17 @@ async def signal_detection(
 
     Returns only after Temporal has accepted the message.
     """
-    await client.start_workflow(
-        DETECTION,
-        Detection(partition=partition, clock_shift=clock_shift),
-        id=f"detection/{partition}",
-        task_queue=queue,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        start_signal=name,
-        start_signal_args=[payload],
-        static_summary=f"Detection: {partition}",
-    )
+    with answers.enclosing(payload):
+        await client.start_workflow(
+            DETECTION,
+            Detection(partition=partition, clock_shift=clock_shift),
+            id=f"detection/{partition}",
+            task_queue=queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            start_signal=name,
+            start_signal_args=[payload],
+            static_summary=f"Detection: {partition}",
+        )
 
 
 async def open_detection(

@@ -7,15 +7,16 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import FailureError
 
-from activities.catalogue import RESOLVE, Question
+from activities.catalogue import RESOLVE, Questions
 from link import catalog as live
 from link import clock
 from model.details import detection_details
 from model.detect import detection as rules
 from model.detect import partition, regroup, routing
+from model.detect.answers import Answered, Answers, Question, fingerprint
 from model.detect.detection import IncidentChanged
+from model.detect.partition import Arrived, Resolution, Resolved
 from model.detect.partition import Detection as State
-from model.detect.partition import Resolution
 from model.effects import Outcome, backoff
 from model.messages import Alarm, Answer, Declare, Merge, Report, Silence, Split
 from model.text import Refused
@@ -38,6 +39,8 @@ class Detection(Process):
         """Begin with what the last run knew; a first run knows its partition by its own id."""
         self.state = state or State(partition=workflow.info().workflow_id.removeprefix("detection/"))
         self.begin()
+        self._answers = Answers()
+        self._policy = fingerprint(self.state.policy)
         self._asked_in_vain = 0
         self._retry_at: datetime | None = None
         self._paused = False
@@ -70,10 +73,8 @@ class Detection(Process):
         self._paused = True
 
     async def _wait(self, due: datetime | None) -> None:
-        if self.state.inbox and not (self._retry_at and self._retry_at > self.now()):
-            self.spoke = True
-            await self._decide()
-            self.touched = True
+        if self.state.inbox and not (self._retry_at and self._retry_at > self.now()) and await self._decide():
+            return  # the next turn begins what was decided
         due = min((at for at in (due, self._retry_at) if at), default=None)
         await super()._wait(due)
 
@@ -86,31 +87,47 @@ class Detection(Process):
         retries = [owed.retry_at for owed in self.state.owed.values() if owed.retry_at]
         return min((at for at in (due, *retries) if at and at > now), default=None)
 
-    async def _decide(self) -> None:
-        """Ask the catalogue about what came, then decide."""
+    async def _decide(self) -> bool:
+        """Decide what came, by what the senders enclosed and else by what the catalogue answers; return whether."""
         batch = self.state.inbox[:BATCH]
-        asked = sorted({question for arrived in batch for question in routing.services_of(arrived)})
+        now = self.now()
+        known = {question: self._answers.of(question, self._policy, now) for question in _questions(batch)}
+        asked = sorted(question for question, answer in known.items() if answer is None)
+        if asked and not await self._ask(asked, known):
+            return False
+        for arrived in batch:
+            resolved = {question[0]: answer for question in routing.services_of(arrived) if (answer := known[question])}
+            routing.decide(self.state, arrived, resolved, self.now())
+        del self.state.inbox[: len(batch)]
+        return True
+
+    async def _ask(self, asked: list[Question], known: dict[Question, Resolved | None]) -> bool:
+        """Ask the catalogue; return whether it answered."""
+        self.spoke = True
         try:
-            resolution = await workflow.execute_local_activity(
+            resolution = await workflow.execute_activity(
                 RESOLVE,
-                Question(asked=asked, at=self.now()),
+                Questions(asked=asked, at=self.now()),
                 result_type=Resolution,
-                start_to_close_timeout=errands.LOCAL,
+                start_to_close_timeout=errands.QUICK,
                 retry_policy=RetryPolicy(maximum_attempts=1),
+                priority=errands.FIRST,
             )
         except FailureError as error:
             self._asked_in_vain += 1
             self._retry_at = self.now() + backoff(self.state.policy, self._asked_in_vain)
             if self._asked_in_vain == 1:
                 rules.unreadable(self.state, "catalogue", str(error.cause or error), "", self.now())
-            return
+            return False
         self._asked_in_vain, self._retry_at = 0, None
         self.state.policy = resolution.policy
-        answers = dict(zip(asked, resolution.answers, strict=True))
-        for arrived in batch:
-            resolved = {question[0]: answers[question] for question in routing.services_of(arrived)}
-            routing.decide(self.state, arrived, resolved, self.now())
-        del self.state.inbox[: len(batch)]
+        self._policy = fingerprint(resolution.policy)
+        known.update(zip(asked, resolution.answers, strict=True))
+        return True
+
+    def hear(self, answered: Answered) -> None:
+        """Keep what a sender's catalogue says (`link.answers`)."""
+        self._answers.hear(answered)
 
     def _ended(self, key: str, outcome: Outcome) -> None:
         rules.effect_ended(self.state, key, outcome, self.now())
@@ -218,6 +235,10 @@ class Detection(Process):
     def open_incidents(self) -> list[partition.Known]:
         """Return the open incidents."""
         return [known for known in self.state.incidents.values() if not known.ended]
+
+
+def _questions(batch: list[Arrived]) -> list[Question]:
+    return list(dict.fromkeys(question for arrived in batch for question in routing.services_of(arrived)))
 
 
 def _somebody(by: str, example: str) -> None:

@@ -23,7 +23,11 @@ from workflows.lanes import Perform
 
 CRASHES = RetryPolicy(initial_interval=timedelta(milliseconds=200), backoff_coefficient=2, maximum_attempts=3)
 """Temporal's retries are for a worker that died; what a provider says comes back as an outcome."""
-LOCAL = timedelta(seconds=5)
+FIRST = Priority(priority_key=1)
+"""What a page waits for."""
+QUICK = timedelta(seconds=5)
+"""What answers from memory, or with one word to Temporal. Never a local activity: one whose end meets a query is told
+to the workflow one task later than to its replay (`docs/decisions/no-local-activities.md`)."""
 PAGE_WITHIN = timedelta(seconds=10)
 OTHERS_WITHIN = timedelta(seconds=30)
 NOTICE_WITHIN = timedelta(seconds=120)
@@ -90,18 +94,18 @@ async def record(batch: Record) -> Outcome:
 
 
 async def plan(key: str, owed: Owed) -> Outcome:
-    """Ask the catalogue, in this worker."""
-    return await _local(PLAN, key, owed.order)
+    """Ask the catalogue."""
+    return await _activity(PLAN, key, owed.order, QUICK, "plan", FIRST)
 
 
 async def start(key: str, owed: Owed) -> Outcome:
     """Begin another process."""
-    return await _local(START, key, owed.order)
+    return await _activity(START, key, owed.order, QUICK, "start", FIRST)
 
 
 async def forward(key: str, owed: Owed) -> Outcome:
     """Pass a message on to another partition."""
-    return await _local(FORWARD, key, owed.order)
+    return await _activity(FORWARD, key, owed.order, QUICK, "forward", FIRST)
 
 
 async def signal(key: str, owed: Owed) -> Outcome:
@@ -130,17 +134,6 @@ async def _activity(
         retry_policy=CRASHES,
         priority=priority,
         summary=summary,
-    )
-    return outcome
-
-
-async def _local(name: str, key: str, order: BaseModel) -> Outcome:
-    outcome: Outcome = await workflow.execute_local_activity(
-        name,
-        Errand(key=key, order=order),
-        result_type=Outcome,
-        start_to_close_timeout=LOCAL,
-        retry_policy=CRASHES,
     )
     return outcome
 

@@ -49,18 +49,18 @@ class OpsReviewStarter:
         """
         given = x or Starting()
         now = clock.now(given.clock_shift)
-        plan = await workflow.execute_local_activity(
-            OPS_PLAN, now, result_type=Plan, start_to_close_timeout=errands.LOCAL
+        plan = await workflow.execute_activity(
+            OPS_PLAN, now, result_type=Plan, start_to_close_timeout=errands.QUICK
         )
         state = rules.new(plan, now, given.clock_shift, test=given.test)
         order = Start(
             workflow="OpsReview", workflow_id=state.id, origin=state.id, payload=state.model_dump(mode="json")
         )
-        outcome = await workflow.execute_local_activity(
+        outcome = await workflow.execute_activity(
             START,
             Errand(key=f"{state.id}/start", order=order),
             result_type=Outcome,
-            start_to_close_timeout=errands.LOCAL,
+            start_to_close_timeout=errands.QUICK,
         )
         if not outcome.ok:
             raise ApplicationError(outcome.reason, non_retryable=True)

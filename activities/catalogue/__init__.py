@@ -1,16 +1,16 @@
-"""The catalogue: whom services and teams mean, at this moment. Its activities are local ones."""
+"""The catalogue: whom services and teams mean, at this moment."""
 
 from datetime import datetime
 
 from pydantic import BaseModel
 
 RESOLVE = "resolve"
-"""Local activity: `Question` → `Resolution`."""
+"""Activity: `Questions` → `Resolution`."""
 PLAN = "plan"
-"""Local activity: `Errand[PlanRequest]` → `Outcome` with a plan."""
+"""Activity: `Errand[PlanRequest]` → `Outcome` with a plan."""
 
 
-class Question(BaseModel):
+class Questions(BaseModel):
     """Services with region and metric that `Detection` must know more about."""
 
     asked: list[tuple[str, str, str]]

@@ -1,13 +1,14 @@
-"""The catalogue of this worker, asked by local activities."""
+"""The catalogue of this worker."""
 
 from temporalio import activity
 
-from activities.catalogue import PLAN, RESOLVE, Question
+from activities.catalogue import PLAN, RESOLVE, Questions
 from link import catalog as live
+from link.answers import resolve
 from model.catalogue.catalog import Catalog
-from model.catalogue.plan import facts_for, plan_for
+from model.catalogue.plan import plan_for
 from model.detect.common import Graph
-from model.detect.partition import Resolution, Resolved
+from model.detect.partition import Resolution
 from model.effects import Errand, Outcome, PlanRequest, Suspected
 from model.engage.suspects import graph_of, in_common
 
@@ -19,16 +20,10 @@ class LiveCatalogue:
         self._graph: tuple[Catalog, Graph] | None = None
 
     @activity.defn(name=RESOLVE)
-    async def resolve(self, question: Question) -> Resolution:
+    async def resolve(self, questions: Questions) -> Resolution:
         """Return facts and plan for each question, and the policy for new incidents."""
         catalog = _loaded()
-        answers = [
-            Resolved(
-                facts=facts_for(catalog, service, region, metric),
-                plan=plan_for(catalog, services=[service] if service else [], at=question.at),
-            )
-            for service, region, metric in question.asked
-        ]
+        answers = [resolve(catalog, asked, questions.at) for asked in questions.asked]
         return Resolution(answers=answers, policy=live.policy())
 
     @activity.defn(name=PLAN)

@@ -1,6 +1,6 @@
 """The plan: the catalogue's facts that an incident froze at the moment it asked.
 
-Workflow code never reads the catalogue, which changes under a replay. A local activity hands it a plan, and
+Workflow code never reads the catalogue, which changes under a replay. An activity hands it a plan, and
 the plan lives in the incident's state: so it is small, every field has a default, and what a newer version
 added is ignored.
 """

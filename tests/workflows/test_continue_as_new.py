@@ -66,10 +66,6 @@ async def said(home: House, incident: str, what: str) -> bool:
     return any(entry.what == what for entry in (await home.incident(incident)).timeline)
 
 
-@pytest.mark.skip(
-    reason="a known defect: under load, one run in eight of Detection does not replay (TMPRL1100, a timer where the "
-    "history has a signal): the turn in which it is not begun is not yet understood"
-)
 async def test_every_one_of_many_alarms_is_in_its_incident(home: House) -> None:
     await home.open()
     sent = [(f"a{n}", SERVICES[n % len(SERVICES)]) for n in range(24)]

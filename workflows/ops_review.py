@@ -49,9 +49,7 @@ class OpsReviewStarter:
         """
         given = x or Starting()
         now = clock.now(given.clock_shift)
-        plan = await workflow.execute_activity(
-            OPS_PLAN, now, result_type=Plan, start_to_close_timeout=errands.QUICK
-        )
+        plan = await workflow.execute_activity(OPS_PLAN, now, result_type=Plan, start_to_close_timeout=errands.QUICK)
         state = rules.new(plan, now, given.clock_shift, test=given.test)
         order = Start(
             workflow="OpsReview", workflow_id=state.id, origin=state.id, payload=state.model_dump(mode="json")

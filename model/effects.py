@@ -175,6 +175,20 @@ class Publication(BaseModel):
     test: bool = False
 
 
+class Follow(BaseModel):
+    """What outside follows the record, a ticket or a room, is brought up to it (C1, C4).
+
+    Attributes:
+        system: As the settings name it.
+        upto: The line of the timeline that the record has.
+    """
+
+    lane: Literal["mirror"] = "mirror"
+    matter: str
+    system: str
+    upto: int
+
+
 class PlanRequest(BaseModel):
     """A question to the catalogue: whom do these teams and services mean now.
 
@@ -193,7 +207,19 @@ class PlanRequest(BaseModel):
 
 
 Order = Annotated[
-    Page | Execute | Deliver | Tell | Notice | Publication | Compose | Signal | Start | Forward | Lookup | PlanRequest,
+    Page
+    | Execute
+    | Deliver
+    | Tell
+    | Notice
+    | Publication
+    | Compose
+    | Signal
+    | Start
+    | Forward
+    | Lookup
+    | Follow
+    | PlanRequest,
     Field(discriminator="lane"),
 ]
 Lane = Literal[
@@ -208,6 +234,7 @@ Lane = Literal[
     "process",
     "forward",
     "lookup",
+    "mirror",
     "plan",
 ]
 
@@ -258,6 +285,9 @@ class Outcome(BaseModel):
         text: The answer to a `Compose`.
         left: Of a `Notice`'s customers, whom it did not reach yet.
         lost: And whom it will never reach.
+        mirrors: Of a record: the systems that follow this matter.
+        upto: Of a `Follow`: the last line brought.
+        link: And where people find it, when it is new there.
     """
 
     ok: bool = True
@@ -270,6 +300,9 @@ class Outcome(BaseModel):
     text: str = ""
     left: list[str] = []
     lost: list[str] = []
+    mirrors: list[str] = []
+    upto: int = 0
+    link: str = ""
 
 
 class Owed(BaseModel):

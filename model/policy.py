@@ -427,6 +427,12 @@ class Policy(BaseModel):
         ge=160,
         le=8192,
     )
+    mirror_rest: Round = _named(
+        3 * _SECOND, "C4: lines of a record that come within this reach tickets and rooms outside together."
+    )
+    mirror_patience: int = _named(
+        3, "Design §6.3: a ticket or room that was not reached so many times in a row is named in the timeline.", ge=1
+    )
     owed_retry_first: Round = _named(
         5 * _SECOND, "Design §6.1: a failed effect is tried again after this, then twice as long each time."
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from model import mirroring
 from model.effects import Outcome, Page, backoff
 from model.matter import Entry, Matter
 
@@ -61,6 +62,7 @@ def ended(matter: Matter, written: Record, outcome: Outcome, now: datetime) -> N
     """Take in how writing went. A ticket that failed behind a good record is a reason with a good outcome."""
     if outcome.ok and written.entries:
         matter.recorded = max(matter.recorded, written.entries[-1].seq)
+        mirroring.owe(matter, outcome.mirrors, now)
     matter.record_error = "" if outcome.ok else outcome.reason
     matter.ticket_error = outcome.reason if outcome.ok else matter.ticket_error
     if matter.record_error or matter.ticket_error:

@@ -5,12 +5,13 @@
 
 from store.engine import Store, open_store
 from store.errors import StoreError
-from store.facts import LightCloses, MatterSummary, OutboxItem, Summary, is_incident
+from store.facts import LightCloses, MatterSummary, OutboxItem, Shown, Summary, is_incident
 
 __all__ = [
     "LightCloses",
     "MatterSummary",
     "OutboxItem",
+    "Shown",
     "Store",
     "StoreError",
     "Summary",

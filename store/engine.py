@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Executable, Integer, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Executable, Integer, Select, and_, bindparam, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.orm import InstrumentedAttribute
@@ -15,8 +15,8 @@ from model.incident import Incident, Phase
 from model.matter import Entry
 from store.connect import LOCK_PATIENCE, make_engine, read_url
 from store.errors import in_words
-from store.facts import LightCloses, MatterSummary, OutboxItem, Summary, is_incident
-from store.tables import Base, EntryRow, IncidentRow, MatterEntryRow, MatterRow, OutboxRow
+from store.facts import LightCloses, MatterSummary, OutboxItem, Shown, Summary, is_incident
+from store.tables import Base, EntryRow, IncidentRow, MatterEntryRow, MatterRow, OutboxRow, PlaceRow
 
 SHORTEST_NAME: Final = 4
 """Characters at the end of an incident's id that are enough to name it (design §2)."""
@@ -95,6 +95,29 @@ class Store:
         put = self._insert(OutboxRow).values(item.model_dump()).on_conflict_do_nothing()
         async with self._transaction() as connection:
             return await connection.scalar(put.returning(OutboxRow.key)) is not None
+
+    async def put_shown(self, shown: Shown) -> None:
+        """Keep where a matter is shown outside, in the place of what was known."""
+        put = self._insert(PlaceRow).values(shown.model_dump())
+        put = put.on_conflict_do_update(
+            index_elements=["matter_id", "system"],
+            set_={name: put.excluded[name] for name in ("place", "url", "upto")},
+        )
+        async with self._transaction() as connection:
+            await connection.execute(put)
+
+    async def forget_shown(self, matter_id: str, system: str) -> None:
+        """Forget a place that is no more."""
+        gone = delete(PlaceRow).where(PlaceRow.matter_id == matter_id, PlaceRow.system == system)
+        async with self._transaction() as connection:
+            await connection.execute(gone)
+
+    async def shown(self, matter_id: str) -> list[Shown]:
+        """Return where a matter is shown outside."""
+        columns = [getattr(PlaceRow, name) for name in Shown.model_fields]
+        query = select(*columns).where(PlaceRow.matter_id == matter_id).order_by(PlaceRow.system)
+        async with self._transaction() as connection:
+            return [Shown(**row) for row in (await connection.execute(query)).mappings()]
 
     async def incident(self, incident_id: str) -> Incident | None:
         """Return an incident as it was recorded last, without its timeline; None when the record has none."""

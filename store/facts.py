@@ -126,6 +126,24 @@ class OutboxItem(BaseModel):
     test: bool = False
 
 
+class Shown(BaseModel):
+    """Where a matter is shown outside.
+
+    Attributes:
+        system: As the settings name it.
+        place: How the system knows it.
+        upto: The last line of the timeline that was brought.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    matter_id: str
+    system: str
+    place: str
+    url: str = ""
+    upto: int = 0
+
+
 class LightCloses(BaseModel):
     """How often incidents of one alarm were left the light way (X0), for the weekly review.
 

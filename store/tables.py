@@ -145,6 +145,26 @@ class MatterEntryRow(Base):
     link: Mapped[str]
 
 
+class PlaceRow(Base):
+    """Where a matter is shown outside, and how far it was brought there.
+
+    Without a foreign key: what follows from incidents has a table of its own.
+
+    Attributes:
+        system: As the settings name it.
+        place: How the system knows it.
+        upto: The last line of the timeline that was brought.
+    """
+
+    __tablename__ = "place"
+
+    matter_id: Mapped[str] = mapped_column(primary_key=True)
+    system: Mapped[str] = mapped_column(primary_key=True)
+    place: Mapped[str]
+    url: Mapped[str]
+    upto: Mapped[int]
+
+
 class OutboxRow(Base):
     """A page or message that went no further.
 

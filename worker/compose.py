@@ -19,6 +19,8 @@ from activities.customers import Carrier
 from activities.customers.send import Delivering
 from activities.documents import Reviews
 from activities.documents.review import Reviewing
+from activities.mirror import Mirror
+from activities.mirror.follow import Following
 from activities.mitigation import Mitigator
 from activities.mitigation.by_hand import ByHand
 from activities.mitigation.run import Mitigating
@@ -35,6 +37,7 @@ from activities.tickets import Ticketing
 from activities.watch.watching import MetricsOf, Watching
 from link.guard import Guard
 from link.starting import QUEUE, Starter
+from store import Store
 from workflows.action_item import ActionItem
 from workflows.campaign import Campaign
 from workflows.coe import Coe
@@ -58,6 +61,8 @@ class Connectors:
 
     Attributes:
         rush: Lets the record wait while many pages go out; None where nobody measures, as in drills.
+        mirrors: What follows the record outside: tickets, rooms.
+        store: The record they follow.
         metrics: What has the samples of a watched series.
         watches: Where watchers keep what they learned; None where nothing is watched, as in drills.
     """
@@ -74,6 +79,8 @@ class Connectors:
     reviews: Reviews | None = None
     status_page: StatusPage | None = None
     rush: Rush | None = None
+    mirrors: Sequence[Mirror] = ()
+    store: Store | None = None
     metrics: MetricsOf | None = None
     watches: Path | None = None
     mitigator: Mitigator = field(default_factory=ByHand)
@@ -87,6 +94,7 @@ def activities_of(
     starter = Starter(client, queue, started)
     catalogue = LiveCatalogue()
     reviewing = Reviewing(connectors.reviews)
+    following = Following(connectors.mirrors, connectors.store, connectors.rush)
     watching = Watching(client, connectors.watches, connectors.metrics).watch if connectors.watches else None
     return [
         *([watching] if watching else []),
@@ -99,7 +107,8 @@ def activities_of(
         Composing().compose,
         Noticing(connectors.carriers, connectors.inside_carrier).notice,
         Publishing(connectors.status_page).publish,
-        Recording(connectors.recorder, connectors.tickets, connectors.rush).record,
+        Recording(connectors.recorder, connectors.tickets, connectors.rush, following.systems).record,
+        following.follow,
         Telemetry(connectors.deployments).deployments,
         reviewing.plan,
         reviewing.gather,

@@ -11,13 +11,14 @@ from temporalio.exceptions import ApplicationError, FailureError
 from activities.catalogue import PLAN
 from activities.comms import COMPOSE, NOTICE, TELL
 from activities.customers import DELIVER
+from activities.mirror import MIRROR
 from activities.mitigation import EXECUTE
 from activities.paging import PAGE
 from activities.record import RECORD
 from activities.statuspage import PUBLISH
 from activities.telemetry import DEPLOYMENTS
 from link.starting import FORWARD, START
-from model.effects import Errand, Lane, Outcome, Owed, Page, Signal
+from model.effects import Errand, Follow, Lane, Outcome, Owed, Page, Signal
 from model.recording import Record
 from workflows.lanes import Perform
 
@@ -30,6 +31,7 @@ QUICK = timedelta(seconds=5)
 to the workflow one task later than to its replay (`docs/decisions/no-local-activities.md`)."""
 PAGE_WITHIN = timedelta(seconds=10)
 OTHERS_WITHIN = timedelta(seconds=30)
+MIRROR_WITHIN = timedelta(seconds=90)
 NOTICE_WITHIN = timedelta(seconds=120)
 """All customers of one message."""
 LONGEST_ID = 1000
@@ -77,6 +79,13 @@ async def execute(key: str, owed: Owed) -> Outcome:
 async def deliver(key: str, owed: Owed) -> Outcome:
     """Bring a customer their copy of what was approved."""
     return await _activity(DELIVER, key, owed.order, OTHERS_WITHIN, "deliver", Priority(priority_key=4))
+
+
+async def follow(key: str, owed: Owed) -> Outcome:
+    """Bring a ticket or a room outside up to the record."""
+    order = owed.order
+    system = order.system if isinstance(order, Follow) else ""
+    return await _activity(MIRROR, key, order, MIRROR_WITHIN, system, Priority(priority_key=5))
 
 
 async def record(batch: Record) -> Outcome:
@@ -150,5 +159,6 @@ PERFORMERS: Mapping[Lane, Perform] = {
     "publish": publish,
     "execute": execute,
     "deliver": deliver,
+    "mirror": follow,
 }
 """How the effects of a matter are performed; `Detection` has lanes of its own."""

@@ -9,8 +9,8 @@ from temporalio.common import SearchAttributeUpdate
 from temporalio.exceptions import FailureError
 
 from link import clock
-from model import recording
-from model.effects import Outcome
+from model import mirroring, recording
+from model.effects import Follow, Outcome, next_retry
 from model.matter import Matter
 from model.text import cut, one_line
 from workflows import errands
@@ -32,7 +32,7 @@ class MatterProcess(Process):
         self._paused = False
         self._recording: asyncio.Task[None] | None = None
         self._shown: list[object] = []
-        self._lanes = Lanes(errands.PERFORMERS, self._ended, parallel=frozenset({"page"}))
+        self._lanes = Lanes(errands.PERFORMERS, self._ended, parallel=frozenset({"page", "mirror"}))
 
     def now(self) -> datetime:
         """Return the story's time."""
@@ -75,10 +75,14 @@ class MatterProcess(Process):
                 self.spoke = True
                 self._recording = asyncio.create_task(self._record())
         self._show(now)
-        return due
+        return min((at for at in (due, next_retry(self.state.owed)) if at and at > now), default=None)
 
     def _ended(self, key: str, outcome: Outcome) -> None:
-        self.effect_ended(key, outcome, self.now())
+        owed = self.state.owed.get(key)
+        if owed and isinstance(owed.order, Follow):
+            mirroring.ended(self.state, key, outcome, self.now())
+        else:
+            self.effect_ended(key, outcome, self.now())
         self.touched = True
 
     async def _record(self) -> None:

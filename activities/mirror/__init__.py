@@ -49,7 +49,6 @@ class Subject(BaseModel):
         parent_place: And where that is shown by the same mirror, if it is.
         calls: Links of its calls by their purpose (`tech`, `support`, a fork's name).
         guests: Who is on it now.
-        link: Where it is shown by us.
     """
 
     id: str
@@ -65,7 +64,6 @@ class Subject(BaseModel):
     parent_place: str = ""
     calls: dict[str, str] = {}
     guests: list[Guest] = []
-    link: str = ""
     test: bool = False
 
 

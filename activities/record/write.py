@@ -1,5 +1,6 @@
 """The activity that writes the record, and the ticket made from it."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from temporalio import activity
@@ -18,9 +19,16 @@ WITHIN = timedelta(seconds=12)
 class Recording:
     """Writes the record, then the ticket made from it."""
 
-    def __init__(self, recorder: Recorder, ticket: Ticketing, rush: Rush | None = None) -> None:
-        """Take where the record and its ticket go, and what knows when pages come first."""
+    def __init__(
+        self,
+        recorder: Recorder,
+        ticket: Ticketing,
+        rush: Rush | None = None,
+        systems: Callable[[str], list[str]] = lambda matter_id: [],
+    ) -> None:
+        """Take where the record and its ticket go, what knows when pages come first, and which systems follow."""
         self._rush = rush
+        self._systems = systems
         self._recorder = recorder
         self._ticket = ticket
 
@@ -32,5 +40,8 @@ class Recording:
         written = await attempt(self._recorder.record(batch), WITHIN)
         if not written.ok:
             return written
-        shown = await attempt(self._ticket.refresh(str(batch.incident["id"])), WITHIN)
-        return Outcome(reason="" if shown.ok else f"ticket: {shown.reason}")
+        matter_id = str(batch.incident["id"])
+        shown = await attempt(self._ticket.refresh(matter_id), WITHIN)
+        # A test leaves the house nowhere.
+        mirrors = [] if batch.incident.get("test") else self._systems(matter_id)
+        return Outcome(reason="" if shown.ok else f"ticket: {shown.reason}", mirrors=mirrors)

@@ -290,7 +290,12 @@ def catalog_with(partition: str, **sections: Any) -> Catalog:
 
 @asynccontextmanager
 async def house(
-    client: Client, *, policy: dict[str, Any] | None = None, cached: int = 1000, **sections: Any
+    client: Client,
+    *,
+    policy: dict[str, Any] | None = None,
+    cached: int = 1000,
+    connect: Callable[[Connectors], Connectors] = lambda them: them,
+    **sections: Any,
 ) -> AsyncIterator[House]:
     """Run a worker for a partition nobody else has.
 
@@ -302,7 +307,7 @@ async def house(
     home = House(client, catalog, queue=name)
     async with make_worker(
         client,
-        home.outside.connectors(),
+        connect(home.outside.connectors()),
         secret=SECRET,
         started=home.started,
         queue=home.queue,

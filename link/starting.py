@@ -28,8 +28,16 @@ FORWARD = "forward"
 """Activity: `Errand[Forward]` → `Outcome`."""
 QUEUE = "allclear"
 """The task queue of every process."""
+BEHIND = "-behind"
+"""Ends the name of the queue of what may wait. Pages have places of their own in a worker: three hundred ticket systems
+that hang in a storm must not take them."""
 DETECTION = "Detection"
 WATCH = "Watch"
+
+
+def behind(queue: str) -> str:
+    """Return the queue of what may wait, beside a queue of processes."""
+    return queue + BEHIND
 
 
 class Starter:

@@ -1,11 +1,13 @@
-"""The registry: which workflows and activities a worker runs, with which connectors."""
+"""The registry: which workflows and activities the workers run, with which connectors."""
 
+import asyncio
+import contextlib
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -36,7 +38,7 @@ from activities.telemetry.look import Telemetry
 from activities.tickets import Ticketing
 from activities.watch.watching import MetricsOf, Watching
 from link.guard import Guard
-from link.starting import QUEUE, Starter
+from link.starting import QUEUE, Starter, behind
 from store import Store
 from workflows.action_item import ActionItem
 from workflows.campaign import Campaign
@@ -51,6 +53,8 @@ WORKFLOWS: Sequence[type] = (Detection, Incident, Coe, Rca, ActionItem, Campaign
 """Every workflow type."""
 SLOTS = 300
 """Activities of one worker at a time: a provider that hangs with a hundred pages must not hold up the others."""
+SLOTS_BEHIND = 100
+"""Of what may wait."""
 GRACE = timedelta(seconds=10)
 """How long a stopping worker lets activities end."""
 
@@ -90,19 +94,26 @@ class Connectors:
 def activities_of(
     client: Client, connectors: Connectors, started: Callable[[str], None], queue: str = QUEUE
 ) -> list[Callable[..., Any]]:
-    """Return every activity, bound to its connectors."""
+    """Return what a page or a decision waits for, bound to its connectors."""
     starter = Starter(client, queue, started)
     catalogue = LiveCatalogue()
-    reviewing = Reviewing(connectors.reviews)
-    following = Following(connectors.mirrors, connectors.store, connectors.rush)
-    watching = Watching(client, connectors.watches, connectors.metrics).watch if connectors.watches else None
     return [
-        *([watching] if watching else []),
         starter.start_process,
         starter.forward,
         catalogue.resolve,
         catalogue.plan,
         Paging(connectors.pagers, connectors.inside_pager, connectors.links, connectors.rush).page,
+        Mitigating(connectors.mitigator, inside=ByHand()).execute,
+        Reviewing(connectors.reviews).plan,
+    ]
+
+
+def activities_behind(client: Client, connectors: Connectors) -> list[Callable[..., Any]]:
+    """Return what may wait, bound to its connectors (design §6.1)."""
+    following = Following(connectors.mirrors, connectors.store, connectors.rush)
+    watching = Watching(client, connectors.watches, connectors.metrics).watch if connectors.watches else None
+    return [
+        *([watching] if watching else []),
         Telling(connectors.messengers, connectors.inside_messenger).tell,
         Composing().compose,
         Noticing(connectors.carriers, connectors.inside_carrier).notice,
@@ -110,11 +121,38 @@ def activities_of(
         Recording(connectors.recorder, connectors.tickets, connectors.rush, following.systems).record,
         following.follow,
         Telemetry(connectors.deployments).deployments,
-        reviewing.plan,
-        reviewing.gather,
+        Reviewing(connectors.reviews).gather,
         Delivering(connectors.carriers, connectors.inside_carrier).deliver,
-        Mitigating(connectors.mitigator, inside=ByHand()).execute,
     ]
+
+
+class Workers:
+    """A worker for processes and pages, and one for what may wait, with places of its own."""
+
+    def __init__(self, first: Worker, second: Worker) -> None:
+        self._both = (first, second)
+        self._running = contextlib.AsyncExitStack()
+
+    async def run(self) -> None:
+        """Work until `shutdown`; when one of the two fails, so do both."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for worker in self._both:
+                    group.create_task(worker.run())
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+
+    async def shutdown(self) -> None:
+        """Let what is under way end."""
+        await asyncio.gather(*(worker.shutdown() for worker in self._both))
+
+    async def __aenter__(self) -> Self:
+        for worker in self._both:
+            await self._running.enter_async_context(worker)
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self._running.aclose()
 
 
 def rest_collector() -> None:
@@ -128,7 +166,7 @@ def rest_collector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def make_worker(
+def make_workers(
     client: Client,
     connectors: Connectors,
     *,
@@ -136,10 +174,10 @@ def make_worker(
     started: Callable[[str], None] = lambda _: None,
     queue: str = QUEUE,
     cached: int = 1000,
-) -> Worker:
-    """Return a worker for everything.
+) -> Workers:
+    """Return workers for everything.
 
-    Its workflows run without the SDK's sandbox: with our own rooms passed through it guarded nothing of ours, and it
+    The workflows run without the SDK's sandbox: with our own rooms passed through it guarded nothing of ours, and it
     took a third of the processor time. What workflow code may not do is linted, and every history is replayed.
 
     Args:
@@ -147,17 +185,26 @@ def make_worker(
         connectors: How it reaches the world.
         secret: What proofs of identity are signed with.
         started: Hears the id of every process begun.
-        queue: The task queue.
+        queue: The task queue of processes and pages.
         cached: Workflows kept in memory; 0 replays at every task (tests).
     """
-    return Worker(
-        client,
-        task_queue=queue,
-        workflows=WORKFLOWS,
-        activities=activities_of(client, connectors, started, queue),
-        interceptors=[Guard(secret)],
-        workflow_runner=UnsandboxedWorkflowRunner(),
-        max_cached_workflows=cached,
-        max_concurrent_activities=SLOTS,
-        graceful_shutdown_timeout=GRACE,
+    return Workers(
+        Worker(
+            client,
+            task_queue=queue,
+            workflows=WORKFLOWS,
+            activities=activities_of(client, connectors, started, queue),
+            interceptors=[Guard(secret)],
+            workflow_runner=UnsandboxedWorkflowRunner(),
+            max_cached_workflows=cached,
+            max_concurrent_activities=SLOTS,
+            graceful_shutdown_timeout=GRACE,
+        ),
+        Worker(
+            client,
+            task_queue=behind(queue),
+            activities=activities_behind(client, connectors),
+            max_concurrent_activities=SLOTS_BEHIND,
+            graceful_shutdown_timeout=GRACE,
+        ),
     )

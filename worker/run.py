@@ -15,7 +15,6 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import Worker
 
 from activities.comms import Messenger
 from activities.comms.outbox import OutboxMessenger
@@ -49,7 +48,7 @@ from model.detect.watch import watched_regions
 from model.text import Refused
 from store import Store, open_store
 from store.migrate import upgrade
-from worker.compose import GRACE, Connectors, make_worker, rest_collector
+from worker.compose import GRACE, Connectors, Workers, make_workers, rest_collector
 from worker.embedded import HOST, running_at
 from worker.files import load_catalog
 from worker.pagers import pagers_of
@@ -323,7 +322,7 @@ async def working(
         await keep_schedules(client, say=say)
     except RPCError as error:
         raise Refused(f"namespace {client.namespace}: nothing can be started ({error.message})") from None
-    make = partial(make_worker, client, parts, secret=secret)
+    make = partial(make_workers, client, parts, secret=secret)
     stop = asyncio.Event()
     at_work = asyncio.create_task(_keep_working(make(), make, stop, say))
     watching = asyncio.create_task(file.watch(client))
@@ -364,7 +363,7 @@ async def _check_attributes(client: Client, say: Say) -> None:
         raise Refused(f"namespace {client.namespace} lacks search attributes; add them:\n{commands}")
 
 
-async def _keep_working(worker: Worker, make: Callable[[], Worker], stop: asyncio.Event, say: Say) -> None:
+async def _keep_working(worker: Workers, make: Callable[[], Workers], stop: asyncio.Event, say: Say) -> None:
     """Run a worker until `stop`, and another when it ends by itself."""
     pause = 1.0
     while not stop.is_set():

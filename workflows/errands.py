@@ -17,7 +17,7 @@ from activities.paging import PAGE
 from activities.record import RECORD
 from activities.statuspage import PUBLISH
 from activities.telemetry import DEPLOYMENTS
-from link.starting import FORWARD, START
+from link.starting import FORWARD, START, behind
 from model.effects import Errand, Follow, Lane, Outcome, Owed, Page, Signal
 from model.recording import Record
 from workflows.lanes import Perform
@@ -48,27 +48,27 @@ async def page(key: str, owed: Owed) -> Outcome:
 
 async def tell(key: str, owed: Owed) -> Outcome:
     """Bring a quiet message."""
-    return await _activity(TELL, key, owed.order, OTHERS_WITHIN, "tell", Priority(priority_key=5))
+    return await _behind(TELL, key, owed.order, OTHERS_WITHIN, "tell", Priority(priority_key=5))
 
 
 async def notice(key: str, owed: Owed) -> Outcome:
     """Bring a message to customers."""
-    return await _activity(NOTICE, key, owed.order, NOTICE_WITHIN, "notice", Priority(priority_key=4))
+    return await _behind(NOTICE, key, owed.order, NOTICE_WITHIN, "notice", Priority(priority_key=4))
 
 
 async def publish(key: str, owed: Owed) -> Outcome:
     """Put an entry on the public page."""
-    return await _activity(PUBLISH, key, owed.order, OTHERS_WITHIN, "publish", Priority(priority_key=4))
+    return await _behind(PUBLISH, key, owed.order, OTHERS_WITHIN, "publish", Priority(priority_key=4))
 
 
 async def compose(key: str, owed: Owed) -> Outcome:
     """Make words of facts. Not a local activity: that would keep a page of the same moment waiting for the words."""
-    return await _activity(COMPOSE, key, owed.order, OTHERS_WITHIN, "compose", Priority(priority_key=4))
+    return await _behind(COMPOSE, key, owed.order, OTHERS_WITHIN, "compose", Priority(priority_key=4))
 
 
 async def lookup(key: str, owed: Owed) -> Outcome:
     """Ask the telemetry."""
-    return await _activity(DEPLOYMENTS, key, owed.order, OTHERS_WITHIN, "deployments", Priority(priority_key=3))
+    return await _behind(DEPLOYMENTS, key, owed.order, OTHERS_WITHIN, "deployments", Priority(priority_key=3))
 
 
 async def execute(key: str, owed: Owed) -> Outcome:
@@ -78,14 +78,14 @@ async def execute(key: str, owed: Owed) -> Outcome:
 
 async def deliver(key: str, owed: Owed) -> Outcome:
     """Bring a customer their copy of what was approved."""
-    return await _activity(DELIVER, key, owed.order, OTHERS_WITHIN, "deliver", Priority(priority_key=4))
+    return await _behind(DELIVER, key, owed.order, OTHERS_WITHIN, "deliver", Priority(priority_key=4))
 
 
 async def follow(key: str, owed: Owed) -> Outcome:
     """Bring a ticket or a room outside up to the record."""
     order = owed.order
     system = order.system if isinstance(order, Follow) else ""
-    return await _activity(MIRROR, key, order, MIRROR_WITHIN, system, Priority(priority_key=5))
+    return await _behind(MIRROR, key, order, MIRROR_WITHIN, system, Priority(priority_key=5))
 
 
 async def record(batch: Record) -> Outcome:
@@ -93,6 +93,7 @@ async def record(batch: Record) -> Outcome:
     outcome: Outcome = await workflow.execute_activity(
         RECORD,
         batch,
+        task_queue=behind(workflow.info().task_queue),
         result_type=Outcome,
         start_to_close_timeout=OTHERS_WITHIN,
         retry_policy=CRASHES,
@@ -132,12 +133,26 @@ async def signal(key: str, owed: Owed) -> Outcome:
     return Outcome()
 
 
-async def _activity(
+async def _behind(
     name: str, key: str, order: BaseModel, within: timedelta, summary: str, priority: Priority
+) -> Outcome:
+    """Perform what may wait, where it takes no page's place."""
+    return await _activity(name, key, order, within, summary, priority, behind(workflow.info().task_queue))
+
+
+async def _activity(
+    name: str,
+    key: str,
+    order: BaseModel,
+    within: timedelta,
+    summary: str,
+    priority: Priority,
+    queue: str | None = None,
 ) -> Outcome:
     outcome: Outcome = await workflow.execute_activity(
         name,
         Errand(key=key, order=order),
+        task_queue=queue,
         result_type=Outcome,
         start_to_close_timeout=within,
         retry_policy=CRASHES,

@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 from activities.documents import OPS_PLAN, OPS_REVIEW
 from link import attributes, clock
-from link.starting import START
+from link.starting import START, behind
 from model.catalogue.plan import Plan
 from model.close.closing_messages import AddAction
 from model.close.items import ItemChanged
@@ -108,6 +108,7 @@ class OpsReview(MatterProcess):
             found: Gathered = await workflow.execute_activity(
                 OPS_REVIEW,
                 week,
+                task_queue=behind(workflow.info().task_queue),
                 result_type=Gathered,
                 start_to_close_timeout=GATHER_WITHIN,
                 retry_policy=errands.CRASHES,

@@ -7,6 +7,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError
 
 from activities.watch import WATCH
+from link.starting import behind
 from model.detect.watch import Seen, watch_details
 from model.detect.watch import Watch as State
 from model.text import cut
@@ -39,6 +40,7 @@ class Watch:
                 self.state.seen = await workflow.execute_activity(
                     WATCH,
                     self.state.region,
+                    task_queue=behind(workflow.info().task_queue),
                     result_type=list[Seen],
                     start_to_close_timeout=LONGEST,
                     heartbeat_timeout=MISSED,

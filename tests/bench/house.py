@@ -27,7 +27,7 @@ from store import Store, open_store
 from store.migrate import upgrade
 from tests.bench.bare import Reach, bare_worker
 from worker.binaries import binary
-from worker.compose import Connectors, make_worker, rest_collector
+from worker.compose import Connectors, make_workers, rest_collector
 from worker.embedded import FLAGS
 
 PARTITION, REGION = "bench", "here"
@@ -125,7 +125,7 @@ async def house(catalog: Catalog, policy: Mapping[str, Any] | None = None) -> As
             async with await _server(folder, secret) as server:
                 await attributes.register(server.client)
                 async with (
-                    make_worker(server.client, connectors, secret=secret),
+                    make_workers(server.client, connectors, secret=secret),
                     bare_worker(server.client, reach),
                 ):
                     yield House(server.client, pager, reach)

@@ -20,7 +20,7 @@ from model.policy import Policy
 from store import open_store
 from store.migrate import upgrade
 from tests.cli.typing import House
-from worker.compose import Connectors, make_worker
+from worker.compose import Connectors, make_workers
 from worker.embedded import FLAGS
 from worker.files import EXAMPLE_CATALOG, load_catalog
 from worker.run import open_detections
@@ -93,7 +93,7 @@ async def house(namespace: Client, tmp_path: Path) -> AsyncIterator[House]:
         recorder=SqlRecorder(store),
         tickets=MarkdownTickets(store, tmp_path / "data" / "tickets"),
     )
-    async with make_worker(namespace, connectors, secret=SECRET):
+    async with make_workers(namespace, connectors, secret=SECRET):
         await open_detections(namespace, catalog)
         yield House(namespace)
     await store.close()

@@ -27,7 +27,7 @@ from link import attributes
 from link import catalog as live
 from link.client import connect
 from link.guard import Guard
-from link.starting import Starter
+from link.starting import Starter, behind
 from model.catalogue.plan import plan_for
 from model.effects import Errand, Start
 from model.learn.campaign import Campaign, id_of
@@ -35,6 +35,7 @@ from model.text import Refused
 from store.migrate import upgrade
 from tests.cli.typing import PATIENCE, Typed
 from tests.store.samples import opened
+from worker.compose import Workers
 from worker.files import EXAMPLE_CATALOG, load_catalog
 from workflows.campaign import Campaign as Process
 
@@ -105,12 +106,12 @@ async def slug(client: Client, tmp_path: Path) -> AsyncIterator[str]:
     async with opened(url) as store:
         starter, messenger = Starter(client, queue=name), OutboxMessenger(store)
         recording = Recording(SqlRecorder(store), MarkdownTickets(store, tmp_path / "tickets"))
-        worker = Worker(
+        activities: list[Any] = [LiveCatalogue().plan, Telling({"*": messenger}, messenger).tell, recording.record]
+        first = Worker(
             client, task_queue=name, workflows=[Process], interceptors=[Guard(SECRET)],
-            workflow_runner=UnsandboxedWorkflowRunner(),
-            activities=[LiveCatalogue().plan, Telling({"*": messenger}, messenger).tell, recording.record],
+            workflow_runner=UnsandboxedWorkflowRunner(), activities=[*activities, starter.start_process],
         )  # fmt: skip
-        async with worker:
+        async with Workers(first, Worker(client, task_queue=behind(name), activities=activities)):
             order = Start(
                 workflow="Campaign", workflow_id=id_of(name), origin="o", payload=state.model_dump(mode="json")
             )

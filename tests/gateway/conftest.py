@@ -21,7 +21,7 @@ from model.catalogue.catalog import Catalog
 from store import Store, open_store
 from store.migrate import upgrade
 from tests.gateway.house import SECRET, House, new_name, nowhere
-from worker.compose import Connectors, make_worker
+from worker.compose import Connectors, make_workers
 
 EXAMPLE = Path(__file__).parent.parent.parent / "scenarios" / "catalog.yaml"
 WORKED = "worked"
@@ -79,7 +79,7 @@ async def staffed(worked: Client, example: Catalog, tmp_path_factory: pytest.Tem
         tickets=MarkdownTickets(store, folder),
         links=lambda incident, person: page_link("http://127.0.0.1:8600", SECRET, incident, person),
     )
-    async with make_worker(worked, connectors, secret=SECRET):
+    async with make_workers(worked, connectors, secret=SECRET):
         yield House(worked, store, example, "public")
     await store.close()
     if before[0]:

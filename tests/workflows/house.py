@@ -35,7 +35,7 @@ from model.effects import Deployment, Lookup, Page, Recipient, Tell
 from model.incident import AlarmFact, Incident
 from model.matter import Matter
 from model.messages import Answer
-from worker.compose import WORKFLOWS, Connectors, make_worker
+from worker.compose import WORKFLOWS, Connectors, make_workers
 from worker.files import EXAMPLE_CATALOG
 
 SECRET = "a secret of the tests"
@@ -305,7 +305,7 @@ async def house(
     catalog = catalog_with(name, **sections)
     live.use(catalog, catalog.policy.overridden(policy or {}))
     home = House(client, catalog, queue=name)
-    async with make_worker(
+    async with make_workers(
         client,
         connect(home.outside.connectors()),
         secret=SECRET,

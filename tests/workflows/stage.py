@@ -22,11 +22,12 @@ from activities.tickets.markdown import MarkdownTickets
 from link import catalog as live
 from link.converter import DATA_CONVERTER
 from link.guard import Guard, proven
-from link.starting import QUEUE, Starter
+from link.starting import QUEUE, Starter, behind
 from model.effects import Errand, Outcome, Start
 from model.text import Refused
 from store import Store, open_store
 from store.migrate import upgrade
+from worker.compose import Workers
 from worker.drill.drivers import Driver, skipping
 from worker.drill.settle import Settler
 from worker.files import EXAMPLE_CATALOG, load_catalog
@@ -127,14 +128,15 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
     try:
         async with skipping(SECRET) as server:
             it = Stage(server, store, folder)
-            async with Worker(
+            first = Worker(
                 server.client,
                 task_queue=QUEUE,
                 workflows=WORKFLOWS,
                 activities=it.activities(),
                 interceptors=[Guard(SECRET)],
                 workflow_runner=UnsandboxedWorkflowRunner(),
-            ):
+            )
+            async with Workers(first, Worker(server.client, task_queue=behind(QUEUE), activities=it.activities())):
                 yield it
     finally:
         await store.close()

@@ -20,7 +20,7 @@ from activities.record import RECORD
 from link import catalog as live
 from link.converter import DATA_CONVERTER
 from link.guard import Guard, proven
-from link.starting import QUEUE
+from link.starting import QUEUE, behind
 from model.effects import Outcome
 from model.recording import Record
 from model.reflect.action_item import ActionItem as ActionItemState
@@ -33,6 +33,7 @@ from tests.model.after import INCIDENT, days, hours, plan
 from tests.model.simulation import CATALOG, START
 from tests.model.test_coe_process import GOOD
 from tests.model.test_rca import TEXT
+from worker.compose import Workers
 from worker.drill.drivers import Driver, skipping
 from worker.drill.settle import Settler
 from workflows.action_item import ActionItem
@@ -156,7 +157,7 @@ async def house(folder: Path, cached: int = 100) -> AsyncIterator[House]:
     try:
         async with skipping(SECRET) as server:
             base = await server.now()
-            async with Worker(
+            first = Worker(
                 server.client,
                 task_queue=QUEUE,
                 workflows=[*PROCESSES.values(), Listener],
@@ -164,7 +165,8 @@ async def house(folder: Path, cached: int = 100) -> AsyncIterator[House]:
                 interceptors=[Guard(SECRET)],
                 workflow_runner=UnsandboxedWorkflowRunner(),
                 max_cached_workflows=cached,
-            ):
+            )
+            async with Workers(first, Worker(server.client, task_queue=behind(QUEUE), activities=activities)):
                 yield House(server, store, recorded, base)
     finally:
         await store.close()

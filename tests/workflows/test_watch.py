@@ -17,10 +17,11 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 from activities.watch.prometheus import Prometheus
 from activities.watch.watching import Watching
 from link.converter import DATA_CONVERTER
-from link.starting import open_watch
+from link.starting import behind, open_watch
 from model.detect.watch import Watch as State
 from tests.activities.watch.servers import Page, web
 from tests.workflows.house import House, house, until
+from worker.compose import Workers
 from workflows.watch import Watch
 
 SOON = timedelta(seconds=1)
@@ -37,14 +38,14 @@ async def watching(
         return Prometheus(f"http://{prometheus}", traffic.every)
 
     act = Watching(home.client, folder, metrics if prometheus else None, lasts=SOON)
-    async with Worker(
+    first = Worker(home.client, task_queue=queue, workflows=[Watch], workflow_runner=UnsandboxedWorkflowRunner())
+    second = Worker(
         home.client,
-        task_queue=queue,
-        workflows=[Watch],
+        task_queue=behind(queue),
         activities=[act.watch],
-        workflow_runner=UnsandboxedWorkflowRunner(),
         graceful_shutdown_timeout=timedelta(seconds=5),
-    ):
+    )
+    async with Workers(first, second):
         await open_watch(home.client, region, queue=queue)
         yield home.client.get_workflow_handle(f"watch/{region}")
 

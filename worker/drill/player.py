@@ -29,7 +29,7 @@ from model.text import Refused
 from model.times import ago
 from store.engine import Store, open_store
 from store.migrate import upgrade
-from worker.compose import Connectors, make_worker
+from worker.compose import Connectors, make_workers
 from worker.drill.drivers import DRIVERS, Driver
 from worker.drill.settle import Settler
 from worker.drill.world import (
@@ -89,7 +89,7 @@ async def play(
         async with DRIVERS[driver](secret) as server:
             stage = _Stage(drill, catalog, server, store, folder, watch)
             await stage.begin()
-            worker = make_worker(
+            worker = make_workers(
                 server.client, stage.connectors(), secret=secret, started=stage.settler.started, cached=cached
             )
             async with worker:

@@ -8,6 +8,7 @@ from model import impact, phases
 from model.catalogue.plan import Plan
 from model.coordinate import support
 from model.coordinate.desk import Desk
+from model.effects import Outcome
 from model.engage import engagement, moves
 from model.incident import CALL_LEADERS, AlarmFact, Engagement, Incident, Phase, ReportFact, Responder, Statement
 from model.matter import unique
@@ -72,6 +73,13 @@ class PageEnded(BaseModel):
     key: str
     ok: bool
     reason: str = ""
+    again: bool = True
+    retry_after: timedelta | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """Return it as the outcome it was."""
+        return Outcome(ok=self.ok, reason=self.reason, again=self.again, retry_after=self.retry_after)
 
 
 def promoted(incident: Incident, promotion: Promotion, now: datetime) -> None:

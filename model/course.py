@@ -62,10 +62,12 @@ def effect_ended(incident: Incident, key: str, outcome: Outcome, now: datetime) 
     if isinstance(order, Page):
         del incident.owed[key]
         if incident.phase == Phase.ABSORBED:
-            ended = absorption.PageEnded(key=key, ok=outcome.ok, reason=outcome.reason)
+            ended = absorption.PageEnded(
+                key=key, ok=outcome.ok, reason=outcome.reason, again=outcome.again, retry_after=outcome.retry_after
+            )
             absorption.pass_page_on(incident, ended, now)
         else:
-            engagement.page_ended(incident, key, ok=outcome.ok, reason=outcome.reason, now=now)
+            engagement.page_ended(incident, key, outcome, now)
         return
     if isinstance(order, Execute):
         del incident.owed[key]

@@ -72,6 +72,8 @@ class Paged(BaseModel):
         contact: Which of the person's contacts, counted from 0.
         call: Which call of the person this page belongs to; a call-back starts a new one.
         confirmed: The provider took it.
+        rest_until: The provider asked to be left alone until then.
+        final: No further attempt over this contact will succeed: the address bounces.
     """
 
     at: Moment
@@ -83,6 +85,8 @@ class Paged(BaseModel):
     key: str
     confirmed: bool = False
     failed_at: Moment | None = None
+    rest_until: Moment | None = None
+    final: bool = False
 
 
 class Engagement(BaseModel):

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from model.catalogue.plan import PlannedPerson
-from model.effects import Page, Recipient, Tell
+from model.effects import Outcome, Page, Recipient, Tell
 from model.incident import CALL_LEADERS, AlarmFact, Engagement, Incident, Paged, Responder
 from model.matter import unique
 
@@ -150,21 +150,29 @@ def described(fact: AlarmFact) -> str:
     return f"{named} {fact.value:g}{fact.unit}{limit}"
 
 
-def page_ended(incident: Incident, key: str, *, ok: bool, reason: str, now: datetime) -> None:
+def page_ended(incident: Incident, key: str, outcome: Outcome, now: datetime) -> None:
     """Record how a page went; a failed one makes the next channel due at once."""
     found = [
         (person, row) for person, responder in incident.people.items() for row in responder.pages if row.key == key
     ]
     for person, row in found:
-        if ok:
+        if outcome.ok:
             row.confirmed = True
             incident.say("paged", f"{person} by {row.channel} (level {row.level}, {row.team})", now=row.at)
             continue
-        row.failed_at = now
+        row.failed_at, row.final = now, not outcome.again
+        row.rest_until = now + outcome.retry_after if outcome.retry_after else None
         contacts = incident.plan.people[person].contacts
-        following = contacts[row.contact + 1].channel if row.contact + 1 < len(contacts) else ""
+        after = next_contact(incident, person, row.contact)
+        following = contacts[after].channel if after is not None else ""
         then = f"next: {following}" if following else "no channel left: next level, and again later"
-        incident.say("fallback", f"{row.channel} to {person} failed ({reason}); {then}", now=now)
+        incident.say("fallback", f"{row.channel} to {person} failed ({outcome.reason}); {then}", now=now)
+
+
+def next_contact(incident: Incident, person: str, after: int) -> int | None:
+    """Return a person's next contact behind `after` (-1: the first) that does not bounce; None: there is none."""
+    bounced = {page.contact for page in pages_of(incident.people.get(person)) if page.final}
+    return next((n for n in range(after + 1, len(incident.plan.people[person].contacts)) if n not in bounced), None)
 
 
 def drop_pages(incident: Incident) -> None:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from model.effects import backoff
 from model.engage import engagement
-from model.incident import BEFORE_CLOSE, CALL_LEADERS, Engagement, Incident
+from model.incident import BEFORE_CLOSE, CALL_LEADERS, Engagement, Incident, Paged
 from model.matter import unique
 from model.times import ago, next_working_morning
 
@@ -109,16 +109,28 @@ def _page_step(incident: Incident, row: Engagement, person: str, level: int, sin
         yield Step(since, "page", person, 0, level)
         return
     last = pages[-1]
-    following = last.contact + 1
+    following = engagement.next_contact(incident, person, last.contact)
     if last.failed_at is None:
-        if following < len(planned.contacts) and incident.severity < engagement.NIGHT:
+        if following is not None and incident.severity < engagement.NIGHT:
             wait = _within(incident.policy.next_channel_within.at(incident.severity))
             yield Step(max(last.at, row.clock_from) + wait, "page", person, following, level)
-    elif following < len(planned.contacts):
+    elif following is not None:
         yield Step(last.failed_at, "page", person, following, level)
     else:
-        rounds = sum(page.contact == 0 for page in pages)
-        yield Step(last.failed_at + backoff(incident.policy, rounds + 3), "page", person, 0, level)
+        yield _next_round(incident, person, pages, last.failed_at, level)
+
+
+def _next_round(incident: Incident, person: str, pages: list[Paged], failed_at: datetime, level: int) -> Step:
+    """Begin again with the contact that may be tried soonest: not one that bounces, nor while its provider rests."""
+    count = len(incident.plan.people[person].contacts)
+    bounced = {page.contact for page in pages if page.final}
+    steps = []
+    for contact in [n for n in range(count) if n not in bounced] or range(count):
+        over_it = [page for page in pages if page.contact == contact]
+        due = failed_at + backoff(incident.policy, len(over_it) + 3)
+        rest = over_it[-1].rest_until if over_it else None
+        steps.append(Step(max(due, rest) if rest else due, "page", person, contact, level))
+    return min(steps, key=lambda step: (step.at, step.contact))
 
 
 def _beyond_steps(incident: Incident, row: Engagement, answered: frozenset[str]) -> Iterator[Step]:

@@ -54,7 +54,7 @@ class Simulation:
         self.tells: list[tuple[timedelta, Tell]] = []
         self.notices: list[tuple[timedelta, Notice]] = []
         self.posts: list[tuple[timedelta, Publication]] = []
-        self.fails: Callable[[Page], bool] = lambda page: False
+        self.fails: Callable[[Page], bool | Outcome] = lambda page: False
         self.unreachable: dict[str, Outcome] = {}
         self.record_up = True
         self.deployments: list[Deployment] = []
@@ -165,8 +165,8 @@ class Simulation:
 
     def _perform(self, order: Any) -> Outcome:
         if isinstance(order, Page):
-            if self.fails(order):
-                return Outcome(ok=False, reason="down")
+            if how := self.fails(order):
+                return how if isinstance(how, Outcome) else Outcome(ok=False, reason="down")
             self.pages.append((order.at - self.start, order.person, order.contact.channel))
         if isinstance(order, PlanRequest):
             suspected = in_common(self.catalog, graph_of(self.catalog), order.common)
@@ -220,7 +220,7 @@ class Simulation:
             return Outcome()
         if order.name == "page_ended":
             ended = absorption.PageEnded.model_validate(order.payload)
-            engagement.page_ended(incident, ended.key, ok=ended.ok, reason=ended.reason, now=self.now)
+            engagement.page_ended(incident, ended.key, ended.outcome, self.now)
             return Outcome()
         model, rule = taken[order.name]
         rule(incident, model.model_validate(order.payload), self.now)

@@ -1,9 +1,10 @@
 """Who is woken, when, over which channel; and that it never ends in silence (E1-E6)."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from model.effects import Outcome, Page
 from model.text import Refused
 from tests.model.simulation import Simulation
 
@@ -86,6 +87,39 @@ def test_when_every_channel_of_a_level_fails_the_next_level_is_called_at_once():
     night.fails = lambda page: page.person == "ana"
     night.alarm("checkout-api", severity=2)
     assert night.paged("ben") == [("0m", "email")]
+
+
+def test_a_provider_that_wants_an_hour_of_rest_is_left_alone_and_the_other_channel_is_not():
+    night, tried = Simulation(), []
+
+    def fails(page: Page) -> Outcome | bool:
+        if page.person == "ana":
+            tried.append((night.now - night.start, page.contact.channel))
+        busy = page.contact.channel == "email"
+        return Outcome(ok=False, reason="429", retry_after=timedelta(hours=1)) if busy else True
+
+    night.fails = fails
+    night.alarm("checkout-api", severity=2)
+    night.wait(minutes=59)
+    assert [channel for _, channel in tried].count("email") == 1
+    assert [channel for _, channel in tried].count("sms") > 3
+    night.wait(minutes=11)
+    assert [channel for _, channel in tried].count("email") == 2
+
+
+def test_an_address_that_bounces_is_tried_once_and_the_channels_that_may_work_again():
+    night, tried = Simulation(), []
+
+    def fails(page: Page) -> Outcome:
+        if page.person == "ana":
+            tried.append(page.contact.channel)
+        return Outcome(ok=False, reason="down", again=page.contact.channel != "email")
+
+    night.fails = fails
+    night.alarm("checkout-api", severity=2)
+    night.wait(minutes=20)
+    assert tried.count("email") == 1
+    assert tried.count("sms") > 2
 
 
 def test_pages_go_out_as_soon_as_the_provider_is_back():

@@ -66,7 +66,7 @@ class Inside:
     def page_ended(self, x: Any = None) -> None:
         """Take in how the page went."""
         ended = absorption.PageEnded.model_validate(x)
-        engagement.page_ended(self.state, ended.key, ok=ended.ok, reason=ended.reason, now=self.now())
+        engagement.page_ended(self.state, ended.key, ended.outcome, self.now())
         self.touched = True
 
     @workflow.signal(description="internal: a person took a service out of this event")

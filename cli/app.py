@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import actions, after, campaign, catalog, detect, drill, health, incident, run, schemas, short, watch
+from cli import actions, after, campaign, catalog, detect, drill, health, incident, outbox, run, schemas, short, watch
 from link.send import Unreachable
 from model.text import Refused
 from store import StoreError
@@ -35,6 +35,7 @@ def make_app() -> typer.Typer:
     campaign.add(app)
     watch.add(app)
     health.add(app)
+    outbox.add(app)
     schemas.add(app)
     return app
 

@@ -55,6 +55,8 @@ async def _checks(settings: Settings) -> AsyncIterator[Check]:
         yield one
     yield await _look("links", _links(settings))
     yield await _look("senders", _senders(settings))
+    if settings.mode == "shadow":
+        yield Check("mode", True, "shadow: nobody is woken, pages and messages stay in the outbox (ALLCLEAR_MODE)")
     if settings.smtp_host:
         yield await _look("smtp", _smtp(settings))
     async for one in _pagers(settings):

@@ -184,6 +184,8 @@ async def _welcome(screen: _Screen, running: _Running) -> None:
         screen.fact("Links", f"in pages lead to {settings.gateway_url}")
     screen.fact("Tickets", str(settings.tickets))
     screen.fact("Catalogue", f"{settings.catalog} ({counted(catalog)})")
+    if settings.mode == "shadow":
+        screen.fact("Shadow", "nothing leaves the house: pages and messages stay in the outbox (ALLCLEAR_MODE)")
     screen.fact("Open", await _open(running.store))
     screen.line("\nRaise an alarm:\n")
     screen.line(f"  {escape(_curl(running))}\n")

@@ -151,6 +151,11 @@ class Policy(BaseModel):
         "E3: an unanswered page goes to the same person's next channel after this. Long enough to wake up "
         "and press a button, short enough that a silent phone costs little.",
     )
+    bundle_within: Duration = _named(
+        2 * _SECOND,
+        "E6: further pages to a contact within this of the last one go out together, as one. Short: the second may be "
+        "another team's, and must not wait.",
+    )
     next_level_within: BySeverity = _named(
         _minutes({1: 5, 2: 5, 3: 10}),
         "E3: still unanswered, the team's next level is paged after this, counted from the level's first page.",

@@ -27,6 +27,7 @@ from activities.mitigation import Mitigator
 from activities.mitigation.by_hand import ByHand
 from activities.mitigation.run import Mitigating
 from activities.paging import Pager
+from activities.paging.bundle import Bundles
 from activities.paging.send import Paging
 from activities.record import Recorder
 from activities.record.write import Recording
@@ -64,6 +65,7 @@ class Connectors:
     """What the activities reach the world through.
 
     Attributes:
+        bundles: Lets a storm wake a person once; None in drills.
         rush: Lets the record wait while many pages go out; None where nobody measures, as in drills.
         mirrors: What follows the record outside: tickets, rooms.
         store: The record they follow.
@@ -82,6 +84,7 @@ class Connectors:
     deployments: Deployments | None = None
     reviews: Reviews | None = None
     status_page: StatusPage | None = None
+    bundles: Bundles | None = None
     rush: Rush | None = None
     mirrors: Sequence[Mirror] = ()
     store: Store | None = None
@@ -102,7 +105,7 @@ def activities_of(
         starter.forward,
         catalogue.resolve,
         catalogue.plan,
-        Paging(connectors.pagers, connectors.inside_pager, connectors.links, connectors.rush).page,
+        Paging(connectors.pagers, connectors.inside_pager, connectors.links, connectors.rush, connectors.bundles).page,
         Mitigating(connectors.mitigator, inside=ByHand()).execute,
         Reviewing(connectors.reviews).plan,
     ]

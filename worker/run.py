@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from activities.documents.ops_review import FiledReviews
 from activities.oncall import Calendars
 from activities.oncall.ical import IcalCalendars, with_calendars
 from activities.paging import Pager
+from activities.paging.bundle import Bundles
 from activities.paging.outbox import OutboxPager
 from activities.paging.smtp import SmtpPager
 from activities.record.sql import SqlRecorder
@@ -143,30 +145,42 @@ def connectors(settings: Settings, store: Store, announce: Say | None = None) ->
     """
     pager, messenger = OutboxPager(store, announce), OutboxMessenger(store, announce)
     carrier = OutboxCarrier(store, announce)
-    pagers: dict[str, Pager] = {"*": pager}
-    messengers: dict[str, Messenger] = {"*": messenger}
-    carriers: dict[str, Carrier] = {"*": carrier}
-    pagers |= pagers_of(settings)
-    if settings.smtp_host:
-        mail = mailer(settings)
-        pagers["email"], messengers["email"] = SmtpPager(mail), SmtpMessenger(mail)
-        carriers["email"] = SmtpCarrier(mail)
-    return Connectors(
-        pagers=pagers,
-        messengers=messengers,
+    inside = Connectors(
+        pagers={"*": pager},
+        messengers={"*": messenger},
         inside_pager=pager,
         inside_messenger=messenger,
-        carriers=carriers,
+        carriers={"*": carrier},
         inside_carrier=carrier,
         reviews=FiledReviews(store, settings.data / "documents"),
         recorder=SqlRecorder(store),
         tickets=MarkdownTickets(store, settings.tickets),
         deployments=deployments(settings),
-        status_page=EmbeddedPage(settings.data / "status"),
+        status_page=EmbeddedPage(settings.data / "shadow-status"),
+        bundles=Bundles(lambda: live.policy().bundle_within.total_seconds()),
         rush=Rush(),
         metrics=prometheus(settings),
         watches=settings.data / "watch",
         links=partial(page_link, settings.gateway_url, settings.the_secret()),
+    )
+    return inside if settings.mode == "shadow" else _outside(inside, settings)
+
+
+def _outside(inside: Connectors, settings: Settings) -> Connectors:
+    """Add what leaves the house."""
+    pagers: dict[str, Pager] = {**inside.pagers, **pagers_of(settings)}
+    messengers: dict[str, Messenger] = dict(inside.messengers)
+    carriers: dict[str, Carrier] = dict(inside.carriers)
+    if settings.smtp_host:
+        mail = mailer(settings)
+        pagers["email"], messengers["email"] = SmtpPager(mail), SmtpMessenger(mail)
+        carriers["email"] = SmtpCarrier(mail)
+    return replace(
+        inside,
+        pagers=pagers,
+        messengers=messengers,
+        carriers=carriers,
+        status_page=EmbeddedPage(settings.data / "status"),
     )
 
 

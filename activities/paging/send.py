@@ -8,9 +8,10 @@ from temporalio import activity
 from activities import Failed
 from activities.outcomes import attempt
 from activities.paging import PAGE, Pager
+from activities.paging.bundle import Bundles
 from activities.rush import Rush
 from model.effects import Errand, Outcome, Page
-from model.engage.pagetext import page_text
+from model.engage.pagetext import bundle_text, page_text
 
 WITHIN = timedelta(seconds=8)
 """How long one provider may take before the next channel is used."""
@@ -25,6 +26,7 @@ class Paging:
         inside: Pager,
         links: Callable[[str, str], str],
         rush: Rush | None = None,
+        bundles: Bundles | None = None,
     ) -> None:
         """Take the pagers.
 
@@ -33,11 +35,14 @@ class Paging:
             inside: Takes the pages of tests.
             links: (incident, person) → the link a page carries.
             rush: Hears of every page, so that other work can wait.
+            bundles: Lets a storm wake a person once; None sends every page at once, as in drills, whose minutes are
+                milliseconds.
         """
         self._pagers = pagers
         self._inside = inside
         self._links = links
         self._rush = rush
+        self._bundles = bundles
 
     @activity.defn(name=PAGE)
     async def page(self, errand: Errand[Page]) -> Outcome:
@@ -45,8 +50,15 @@ class Paging:
         order = errand.order
         if self._rush:
             self._rush.page()
-        text = page_text(order, self._links(order.incident, order.person))
-        return await attempt(self._send(order, text, errand.key), WITHIN)
+        if self._bundles:
+            return await self._bundles.send(order, errand.key, self._together)
+        return await self._together([order], errand.key)
+
+    async def _together(self, orders: list[Page], key: str) -> Outcome:
+        worst = min(orders, key=lambda order: order.severity)
+        link = self._links(worst.incident, worst.person)
+        text = page_text(worst, link) if len(orders) == 1 else bundle_text(orders, link)
+        return await attempt(self._send(worst, text, key), WITHIN)
 
     async def _send(self, order: Page, text: str, key: str) -> None:
         channel = order.contact.channel

@@ -158,7 +158,8 @@ def page_ended(incident: Incident, key: str, outcome: Outcome, now: datetime) ->
     for person, row in found:
         if outcome.ok:
             row.confirmed = True
-            incident.say("paged", f"{person} by {row.channel} (level {row.level}, {row.team})", now=row.at)
+            how = f"; {outcome.reason}" if outcome.reason else ""
+            incident.say("paged", f"{person} by {row.channel} (level {row.level}, {row.team}){how}", now=row.at)
             continue
         row.failed_at, row.final = now, not outcome.again
         row.rest_until = now + outcome.retry_after if outcome.retry_after else None

@@ -1,6 +1,9 @@
 """The words of a page: at most 160 characters, the most needed first (design §3)."""
 
+from collections.abc import Sequence
+
 from model.effects import Page
+from model.matter import unique
 from model.text import cut, one_line
 from model.times import ago
 
@@ -12,9 +15,8 @@ def page_text(page: Page, link: str) -> str:
     """Return a page's text.
 
     In this order: severity, service, region, what, for how long, whether customers are hit, the link to
-    acknowledge,
-    the call, the phone. When it is too long, the call goes first, then what is wrong is cut; the link never
-    is.
+    acknowledge, the call, the phone. When it is too long, the call goes first, then what is wrong is cut; the link
+    never is.
     """
     hit = {True: "yes", False: "no", None: "unknown"}[page.customers_hit]
     age = ago(page.at - page.opened_at)
@@ -33,6 +35,18 @@ def page_text(page: Page, link: str) -> str:
             return whole
     room = LONGEST - len(text("", ack))
     return text(_cut(named, max(room, 8)), ack)
+
+
+def bundle_text(pages: Sequence[Page], link: str) -> str:
+    """Return the text of several pages to one person: how many, the worst severity, which services, one link."""
+    worst = min(page.severity for page in pages)
+    test = "TEST " if all(page.test for page in pages) else ""
+    services = ", ".join(unique(one_line(page.service) for page in pages if page.service))
+    first = min(pages, key=lambda page: page.severity).incident
+    ack = f"All: {link}" if link else f"First: allclear ack {first}"
+    head = f"{test}SEV{worst} {len(pages)} more: "
+    room = LONGEST - len(f"{head}. {ack}")
+    return f"{head}{_cut(services, max(room, 8))}. {ack}"
 
 
 def _cut(text: str, characters: int) -> str:

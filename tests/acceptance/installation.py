@@ -220,7 +220,7 @@ def organisation(services: dict[str, str]) -> dict[str, Any]:
         },
         "services": {s: {"team": f"team-{s}", "regions": [REGION]} for s in services},
         "roles": {"incident_response": "response", "support": "support", "call_leaders": ["boss"]},
-        "policy": {"aggregate_services": 1000, "aggregate_teams": 1000},
+        "policy": {"aggregate_services": 1000, "aggregate_teams": 1000, "bundle_within": "0s"},
     }
     Catalog.load(catalogue)
     return catalogue

@@ -128,6 +128,16 @@ async def test_a_mail_server_takes_email_and_nothing_else(settings: Settings, st
     assert isinstance(made.inside_messenger, OutboxMessenger)
 
 
+async def test_a_shadow_sends_nothing_out_of_the_house_whatever_is_configured(settings: Settings, store: Store) -> None:
+    configured = {"smtp_host": "mail.test", "webhook_keys": SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}
+    live_one = connectors(settings.model_copy(update=configured), store)
+    shadow = connectors(settings.model_copy(update={**configured, "mode": "shadow"}), store)
+    assert set(live_one.pagers) == {"*", "email", "webhook"}
+    assert set(shadow.pagers) == set(shadow.messengers) == set(shadow.carriers) == {"*"}
+    assert isinstance(shadow.pagers["*"], OutboxPager)
+    assert shadow.mirrors == ()
+
+
 async def test_a_sender_that_is_none_is_refused_at_the_start(settings: Settings, store: Store) -> None:
     with pytest.raises(Refused, match="ALLCLEAR_SMTP_SENDER"):
         connectors(settings.model_copy(update={"smtp_host": "mail.test", "smtp_sender": "nobody"}), store)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 
@@ -29,6 +30,11 @@ class Settings(IntakeSettings, PagingSettings, ChatSettings, TicketSettings, Sta
     temporal_port: int = Field(default=7243, description="Port of the embedded server; 0 takes a free one.")
     ui_port: int = Field(default=8243, description="Port of its Web UI; 0 takes a free one.")
     public_url: str = Field(default="", description="How people's phones reach the gateway; default: its own address.")
+    mode: Literal["live", "shadow"] = Field(
+        default="live",
+        description="`shadow` decides and records everything, and sends nothing out of the house: pages and messages "
+        "stay in the outbox, to be compared with your pager's (`allclear outbox`).",
+    )
     secret: SecretStr = Field(
         default=SecretStr(""), description="Signs links and proofs; default: kept in the data folder."
     )

@@ -85,10 +85,12 @@ class Poster:
     Attributes:
         within: How long one answer may take, everything included.
         trust: Whom to believe about names; default: the usual authorities, or those of `SSL_CERT_FILE`.
+        largest: Bytes of an answer that are read: lists need more than `LARGEST`.
     """
 
     within: timedelta = WITHIN
     trust: ssl.SSLContext = field(default_factory=httpx2.create_ssl_context)
+    largest: int = LARGEST
 
     async def send(
         self, who: str, url: str, body: bytes = b"", headers: Mapping[str, str] | None = None, method: str = "POST"
@@ -123,9 +125,9 @@ class Poster:
             raw = b""
             async for part in answer.aiter_raw():
                 raw += part
-                if len(raw) >= LARGEST:
+                if len(raw) >= self.largest:
                     break
-            return Answer(answer.status_code, answer.headers, raw[:LARGEST].decode(errors="replace"))
+            return Answer(answer.status_code, answer.headers, raw[: self.largest].decode(errors="replace"))
 
 
 def web_host(url: str) -> str:

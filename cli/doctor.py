@@ -17,6 +17,7 @@ from model.catalogue.catalog import CatalogError, check
 from model.text import Refused, one_line
 from store import StoreError
 from store.migrate import head_is_current
+from worker import chats, customers, statuspages, tickets
 from worker.binaries import binary
 from worker.embedded import RETENTION, retention
 from worker.files import load_catalog, read_yaml
@@ -60,6 +61,10 @@ async def _checks(settings: Settings) -> AsyncIterator[Check]:
     if settings.smtp_host:
         yield await _look("smtp", _smtp(settings))
     async for one in _pagers(settings):
+        yield one
+    async for one in _followers(settings):
+        yield one
+    async for one in _customers(settings):
         yield one
     if settings.deployments:
         yield await _look("deployments", _deployments(settings))
@@ -145,7 +150,7 @@ async def _links(settings: Settings) -> str:
     url = urlsplit(settings.gateway_url)
     if url.scheme not in ("http", "https") or not url.hostname:
         raise Refused(f"ALLCLEAR_PUBLIC_URL: {settings.gateway_url} is no web address")
-    if _loopback(url.hostname):
+    if _loopback(url.hostname) or url.hostname in ("0.0.0.0", "::"):
         raise Refused(
             f"NO PHONE CAN OPEN THE LINKS IN PAGES: they lead to {settings.gateway_url}, which is each phone itself; "
             "set ALLCLEAR_PUBLIC_URL to where phones reach the gateway"
@@ -164,9 +169,10 @@ async def _senders(settings: Settings) -> str:
 
 def _loopback(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        return f".{host.rstrip('.')}".endswith(".localhost")
+    return bool((getattr(address, "ipv4_mapped", None) or address).is_loopback)
 
 
 async def _smtp(settings: Settings) -> str:
@@ -185,6 +191,39 @@ async def _pagers(settings: Settings) -> AsyncIterator[Check]:
         found = trials(settings, catalog)
     except Refused as error:
         yield Check("paging", False, one_line(str(error)))
+        return
+    for name, trial in found.items():
+        yield await _look(name, trial())
+
+
+async def _followers(settings: Settings) -> AsyncIterator[Check]:
+    """Look at the tickets and rooms that follow the record."""
+    try:
+        catalog = await asyncio.to_thread(load_catalog, settings.catalog)
+    except (CatalogError, Refused):
+        return  # said where the catalogue is looked at
+    for kind in ("tickets", "chat"):
+        try:
+            found = tickets.trials(settings) if kind == "tickets" else chats.trials(settings, catalog)
+        except Refused as error:
+            yield Check(kind, False, one_line(str(error)))
+            continue
+        for name, trial in found.items():
+            yield await _look(name, trial())
+
+
+async def _customers(settings: Settings) -> AsyncIterator[Check]:
+    """Look at what brings customers something: the table of them, and the public page."""
+    try:
+        catalog = await asyncio.to_thread(load_catalog, settings.catalog)
+    except (CatalogError, Refused):
+        return  # said where the catalogue is looked at
+    if settings.customers:
+        yield await _look("customers", customers.check(settings, catalog))
+    try:
+        found = statuspages.trials(settings, catalog)
+    except Refused as error:
+        yield Check("statuspage", False, one_line(str(error)))
         return
     for name, trial in found.items():
         yield await _look(name, trial())

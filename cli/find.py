@@ -10,8 +10,8 @@ from temporalio.service import RPCError
 
 from cli.say import NO_WORKER, UNUSABLE, Stop
 from link.starting import DETECTION
+from model.detect.opening import LETTERS
 from model.detect.partition import Known
-from model.detect.routing import LETTERS
 from model.incident import Incident, Phase
 
 ANSWER_WITHIN = timedelta(seconds=5)

@@ -1,5 +1,6 @@
 """`allclear health`: the whole organisation at one look, as `/api/health` has it (D6)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from gateway.health import Health, MetricHealth, RegionHealth, ServiceHealth
 
 _STYLES = {"ALARM": "bad", "OK": "good", "unknown": "warn"}
+_BARS = "▁▂▃▄▅▆▇█"
 _All = Annotated[bool, typer.Option("--all", help="Services that are OK, too.")]
 
 
@@ -24,7 +26,11 @@ def add(app: typer.Typer) -> None:
 
 
 def _health(everything: _All = False, json: Json = False) -> int:
-    """Show every partition, region and service with its key metrics; exit with 1 where something is in alarm."""
+    """Show every partition, region and service with its key metrics; exit with 1 where something is in alarm.
+
+    Behind a metric stand its last value and the last two hours as bars, where a watcher reads it; else what its alarm
+    told last, and how long ago.
+    """
     from gateway.health import health_of  # FastAPI takes a third of a second, which no other command should pay
 
     settings = here.settings()
@@ -60,20 +66,39 @@ def _region(partition: str, region: "RegionHealth", now: datetime, everything: b
     line(out, f"{partition} / {region.region}: {region.state}{aside}", "head")
     rows: list[tuple[Cell, ...]] = [_row(service, now) for service in shown]
     if rows:
-        table(out, ("service", "", "for", "key metrics", "incident"), rows, indent=2)
+        table(out, ("service", "", "for", "incident", "key metrics"), rows, indent=2)
 
 
 def _row(service: "ServiceHealth", now: datetime) -> tuple[Cell, ...]:
     since = ago(now - service.since) if service.since else ""
-    metrics = ", ".join(_metric(metric) for metric in service.metrics)
+    apart = "\n" if console().is_terminal else ", "  # what is piped has a line for a service
+    metrics = Text(apart).join(_metric(metric, now) for metric in service.metrics)
     state = Text(service.state, style=_STYLES[service.state])
-    return service.service, state, since, metrics, ", ".join(service.incidents)
+    return service.service, state, since, ", ".join(service.incidents), metrics
 
 
-def _metric(metric: "MetricHealth") -> str:
-    if metric.state != "ALARM":
-        return f"{metric.name} {'?' if metric.state == 'unknown' else 'ok'}"
+def _metric(metric: "MetricHealth", now: datetime) -> Text:
     unit = metric.unit if metric.unit == "%" else f" {metric.unit}".rstrip()
-    value = f" {metric.value:g}{unit}" if metric.value is not None else ""
-    silent = " (silenced)" if metric.silenced else ""
-    return f"{metric.name} IN ALARM{value}{silent}"
+    said = Text(metric.name)
+    if metric.state != "OK":
+        said.append(" IN ALARM" if metric.state == "ALARM" else " ?", _STYLES[metric.state])
+    if metric.value is not None:
+        said.append(f" {metric.value:.4g}{unit}")
+    else:
+        said.append(" ok" if metric.state == "OK" else "")
+    if metric.series:
+        said.append(f" {sparkline([point.value for point in metric.series])}")
+    elif metric.at and metric.state == "OK":
+        said.append(f" {ago(now - metric.at)} ago", "note")
+    if metric.silenced:
+        said.append(" (silenced)", "warn")
+    return said
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """Draw values as bars from zero on, or from the lowest where one is below; nothing came where there is a dot."""
+    known = [value for value in values if value is not None]
+    lowest = min([0.0, *known])
+    span = max(known, default=0.0) - lowest
+    bars = len(_BARS) - 1
+    return "".join("·" if value is None else _BARS[round((value - lowest) / (span or 1.0) * bars)] for value in values)

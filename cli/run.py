@@ -63,9 +63,11 @@ def _gateway() -> int:
     """Run the gateway: alarms and reports in by HTTP, people's phone pages out."""
     from gateway.app import make_app
     from gateway.server import serve
+    from gateway.slack import Slack
     from link import catalog as live
     from store import open_store
-    from worker.run import CatalogFile
+    from worker.chats import slack_side
+    from worker.run import catalog_file
 
     settings = _logging()
 
@@ -74,8 +76,9 @@ def _gateway() -> int:
         try:
             with _until_stopped() as stop:
                 client = await here.connected(settings)
-                file = CatalogFile(settings.catalog, _LOGGER.warning)
+                file = catalog_file(settings, _LOGGER.warning)
                 catalog = file.load()
+                await file.read_beside()
                 app = make_app(
                     client=client,
                     catalog=lambda: live.live() or catalog,
@@ -86,6 +89,7 @@ def _gateway() -> int:
                     keys=settings.source_keys(),
                     topics=settings.topics,
                     alone=settings.gateways == 1,
+                    slack=Slack(*side) if (side := slack_side(settings)) else None,
                 )
                 async with serve(app, settings.gateway_host, settings.gateway_port) as address:
                     line(console(), f"Listening on {address.url}.")

@@ -16,12 +16,14 @@ from rich.text import Text
 
 from gateway.app import make_app
 from gateway.server import serve
+from gateway.slack import Slack
 from link import catalog as live
 from model.catalogue.catalog import GLOBAL, Catalog
 from model.catalogue.oncall import levels_at
 from model.text import Refused
 from store import Store, StoreError, open_store
 from store.migrate import upgrade
+from worker.chats import slack_side
 from worker.embedded import PID, Embedded, free_port, locked
 from worker.run import cluster, counted, expose_metrics, open_client, working
 from worker.settings import Settings
@@ -127,6 +129,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, screen: _
         keys=settings.source_keys(),
         topics=settings.topics,
         alone=settings.gateways in (0, 1),
+        slack=Slack(*side) if (side := slack_side(settings)) else None,
     )
     gateway = await stack.enter_async_context(serve(app, settings.gateway_host, settings.gateway_port))
     return _Running(settings, server, store, catalog, gateway.url)

@@ -84,13 +84,13 @@ def _replay(
 
 def _plot(
     file: _SERIES,
-    out: Annotated[Path, typer.Option(metavar="PICTURE.svg", help="Where the picture goes.")],
+    out: Annotated[Path, typer.Option(metavar="PICTURE.svg|.png", help="Where the picture goes.")],
     detector: _DETECTOR = "shortfall",
     zone: _ZONE = "UTC",
     missing: _MISSING = "breaching",
     json: Json = False,
 ) -> int:
-    """Draw a series with what was expected of it, and where it would have alarmed."""
+    """Draw a series with what was expected of it, and where it would have alarmed; the ending says SVG or PNG."""
     from worker.watches import draw_series
 
     told = draw_series(file, out, detector, zone=zone, missing=missing)

@@ -16,6 +16,7 @@ from gateway.intake import Keys, intake_routes
 from gateway.openapi import Documented
 from gateway.phone import Phone, phone_routes
 from gateway.problems import tell_problems
+from gateway.slack import Slack, slack_routes
 from gateway.sources.sns import Fetch, Verifier
 from model.catalogue.catalog import Catalog
 from store import Store
@@ -33,6 +34,7 @@ def make_app(
     topics: Sequence[str] = (),
     alone: bool = False,
     fetch: Fetch | None = None,
+    slack: Slack | None = None,
 ) -> FastAPI:
     """Return the gateway.
 
@@ -47,6 +49,7 @@ def make_app(
         topics: SNS topics whose CloudWatch alarms are taken, by their whole ARN.
         alone: No other gateway takes alarms, so that every repeat can be absorbed here; see `gateway.absorbing`.
         fetch: Gets SNS's certificates; by default from Amazon.
+        slack: How Slack is heard and answered; None where it is not used.
 
     Raises:
         ValueError: The secret is empty, so that anybody could sign a link.
@@ -72,7 +75,9 @@ def make_app(
     app.include_router(health_routes(client))
     app.include_router(dashboard_routes(door, client, catalog))
     app.include_router(api_routes(door, store, gauges))
-    app.include_router(phone_routes(Phone(client, store, secret)))
+    app.include_router(phone_routes(Phone(client, store, secret, catalog)))
+    if slack:
+        app.include_router(slack_routes(client, catalog, slack))
     return app
 
 

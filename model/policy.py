@@ -237,6 +237,23 @@ class Policy(BaseModel):
         10, "D5: so does this many reports by case or phone, whoever they come from. Unit: reports.", ge=1
     )
     reports_within: Duration = _named(15 * _MINUTE, "D5: the window in which reports are counted together.")
+    reports_false_alarms: float = _named(
+        0.25,
+        "D5: once it is learned how many reports are usual, an uptick is what happens at most this often by chance in a"
+        " service's region. Unit: times a week.",
+        gt=0,
+        le=7,
+    )
+    case_remembered: Duration = _named(
+        _DAY,
+        "D5: a support case told again within this is the same report; case systems tell every change of a case.",
+    )
+    watch_blind_after: int = _named(
+        3,
+        "D4: after this many attempts in a row that brought nothing to judge, somebody is told: nobody goes blind"
+        " unseen. Unit: attempts.",
+        ge=1,
+    )
     reopen_within: Duration = _named(
         60 * _MINUTE,
         "Design §2: an alarm this soon after closing reopens the incident; a later one opens a new one, linked.",
@@ -424,6 +441,42 @@ class Policy(BaseModel):
         "Design §2: this many last timeline entries stay in an incident's state. A state over 2 MiB stops "
         "a workflow for good. Unit: entries.",
         ge=10,
+        le=500,
+    )
+    crowd_members: int = _named(
+        20_000,
+        "D1: alarms remembered of a partition's crowds, a dozen bytes each. Who comes after that finds its crowd in"
+        " ALARM already; its OK changes nothing. Unit: alarms.",
+        ge=0,
+    )
+    metrics_kept: int = _named(
+        500,
+        "D6: metrics of a partition of which the last told value is kept for the dashboard, a hundred bytes each. Unit:"
+        " metrics.",
+        ge=0,
+        le=2000,
+    )
+    reports_kept: int = _named(
+        1000,
+        "D5: customer reports of the last two hours kept as evidence, the newest. All are counted. Unit: reports.",
+        ge=1,
+        le=1000,
+    )
+    report_histories: int = _named(
+        60,
+        "D5: services and regions of a partition of which it is learned how many reports are usual, at most 4 KB each;"
+        " for others the fixed numbers decide. Unit: series.",
+        ge=0,
+        le=200,
+    )
+    cases_kept: int = _named(5000, "D5: support cases remembered, two dozen bytes each. Unit: cases.", ge=0, le=20_000)
+    unreadable_kept: int = _named(
+        50, "Design §3: what could not be read of a partition's messages, kept and shown. Unit: messages.", ge=1, le=500
+    )
+    answers_kept: int = _named(
+        50,
+        "Design §2: first answers kept of a partition's updates, for senders who ask again. Unit: answers.",
+        ge=1,
         le=500,
     )
     text_limit: Count = _named(

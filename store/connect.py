@@ -15,10 +15,12 @@ from store.errors import StoreError, in_words
 
 LOCK_PATIENCE: Final = timedelta(seconds=5)
 """How long SQLite waits for another writer: well over any write of ours, well under an activity's timeout."""
+CONNECTED: Final = timedelta(seconds=10)
+"""How long PostgreSQL may take to accept a connection: a host that swallows packets would hold us for a minute."""
 
 
 def read_url(address: str) -> URL:
-    """Read the store's URL, and take the asynchronous driver for SQLite.
+    """Read the store's URL, and take an asynchronous driver where it names none.
 
     Raises:
         StoreError: It is no URL, or no kind of database we know.
@@ -30,7 +32,9 @@ def read_url(address: str) -> URL:
         raise StoreError("the store's URL cannot be read; write for example sqlite:///allclear.db") from None
     if url.get_backend_name() not in ("sqlite", "postgresql"):
         raise StoreError(f"the store is kept in SQLite or PostgreSQL, not in {url.get_backend_name()}")
-    return url.set(drivername="sqlite+aiosqlite") if url.get_backend_name() == "sqlite" else url
+    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+    # Somebody who names a driver means it.
+    return url if "+" in url.drivername else url.set(drivername=drivers[url.drivername])
 
 
 def sqlite_file(url: URL) -> Path | None:
@@ -53,13 +57,30 @@ def make_engine(url: URL, *, lock_patience: timedelta = LOCK_PATIENCE) -> AsyncE
     with in_words(url):
         try:
             # hide_parameters: what people wrote does not belong into the log of a failed statement.
-            engine = create_async_engine(url, json_serializer=_json, hide_parameters=True, pool_pre_ping=True)
+            engine = create_async_engine(
+                url, json_serializer=_json, hide_parameters=True, pool_pre_ping=True, **_creator(url)
+            )
         except ModuleNotFoundError as error:
             reason = f"the store needs the Python package {error.name} for {url.drivername}:// addresses"
             raise StoreError(reason) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _Pragmas(lock_patience))
     return engine
+
+
+def _creator(url: URL) -> dict[str, Any]:
+    """Let asyncpg read PostgreSQL's URL itself: it knows libpq's options (`sslmode`, `sslrootcert`, several hosts)."""
+    if url.drivername != "postgresql+asyncpg":
+        return {}
+    import asyncpg  # type: ignore[import-untyped]  # an installation with SQLite is spared it
+
+    dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    async def connect() -> Any:
+        settings = {} if "application_name" in url.query else {"application_name": "allclear"}
+        return await asyncpg.connect(dsn, timeout=CONNECTED.total_seconds(), server_settings=settings)
+
+    return {"async_creator": connect}
 
 
 def _make_folder(folder: Path) -> None:

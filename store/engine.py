@@ -149,7 +149,7 @@ class Store:
             short: An id, or its last four or more characters, in any case; fewer name nothing.
         """
         wanted = short.strip().upper()
-        if len(wanted) < SHORTEST_NAME:
+        if len(wanted) < SHORTEST_NAME or "\0" in wanted:  # PostgreSQL reads no NUL, SQLite nothing behind it
             return []
         ending = func.upper(IncidentRow.id).endswith(wanted, autoescape=True)
         return await self._summaries(select(*_COLUMNS).where(ending))

@@ -1,5 +1,6 @@
 """Why the store did not do it: one line, for people, without credentials."""
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ _SAID: Final = [
     ),
     (r"\[28\w{3}\]|authentication failed|no password supplied|role \S+ does not exist", "refused the login"),
     (r"\[3D000\]|database \S+ does not exist", "does not exist on that server"),
+    (r"\[53300\]", "has no connection left: allow more there, or run fewer processes here"),
 ]
 
 
@@ -63,8 +65,17 @@ def _why(error: Exception, url: URL) -> str:
         if re.search(pattern, everything):
             return words
     if isinstance(cause, OSError):
-        return f"cannot be reached: {cause.strerror or type(cause).__name__}"
+        return f"cannot be reached: {_without_credentials(_unreachable(cause), url)}"
     return f"failed: {_without_credentials(said.splitlines()[0], url)}"
+
+
+def _unreachable(error: OSError) -> str:
+    """Say it as the system does: asyncio's own words name addresses, and its timeouts none at all."""
+    if isinstance(error, TimeoutError) and not error.errno:
+        return "no answer in time"
+    if error.errno and error.errno > 0:  # below are those of name resolution, which say enough
+        return os.strerror(error.errno)
+    return error.strerror or str(error).partition("\n")[0] or type(error).__name__
 
 
 def _without_credentials(text: str, url: URL) -> str:

@@ -19,6 +19,7 @@ from activities.comms.notice import Noticing
 from activities.comms.send import Telling
 from activities.customers import Carrier
 from activities.customers.send import Delivering
+from activities.customers.told import Told
 from activities.documents import Reviews
 from activities.documents.review import Reviewing
 from activities.mirror import Mirror
@@ -65,6 +66,7 @@ class Connectors:
     """What the activities reach the world through.
 
     Attributes:
+        told: Keeps whom messages to customers have reached.
         bundles: Lets a storm wake a person once; None in drills.
         rush: Lets the record wait while many pages go out; None where nobody measures, as in drills.
         mirrors: What follows the record outside: tickets, rooms.
@@ -80,6 +82,7 @@ class Connectors:
     recorder: Recorder
     tickets: Ticketing
     carriers: Mapping[str, Carrier] = field(default_factory=dict)
+    told: Told = field(default_factory=Told)
     inside_carrier: Carrier | None = None
     deployments: Deployments | None = None
     reviews: Reviews | None = None
@@ -119,13 +122,13 @@ def activities_behind(client: Client, connectors: Connectors) -> list[Callable[.
         *([watching] if watching else []),
         Telling(connectors.messengers, connectors.inside_messenger).tell,
         Composing().compose,
-        Noticing(connectors.carriers, connectors.inside_carrier).notice,
+        Noticing(connectors.carriers, connectors.inside_carrier, connectors.told).notice,
         Publishing(connectors.status_page).publish,
         Recording(connectors.recorder, connectors.tickets, connectors.rush, following.systems).record,
         following.follow,
         Telemetry(connectors.deployments).deployments,
         Reviewing(connectors.reviews).gather,
-        Delivering(connectors.carriers, connectors.inside_carrier).deliver,
+        Delivering(connectors.carriers, connectors.inside_carrier, connectors.told).deliver,
     ]
 
 

@@ -23,6 +23,7 @@ from activities.comms.smtp import SmtpMessenger
 from activities.customers import Carrier
 from activities.customers.outbox import OutboxCarrier
 from activities.customers.smtp import SmtpCarrier
+from activities.customers.told import Told
 from activities.documents.ops_review import FiledReviews
 from activities.oncall import Calendars
 from activities.oncall.ical import IcalCalendars, with_calendars
@@ -50,12 +51,15 @@ from model.detect.watch import watched_regions
 from model.text import Refused
 from store import Store, open_store
 from store.migrate import upgrade
+from worker import chats, tickets
 from worker.compose import GRACE, Connectors, Workers, make_workers, rest_collector
+from worker.customers import Customers, table_of
 from worker.embedded import HOST, running_at
 from worker.files import load_catalog
 from worker.pagers import pagers_of
 from worker.schedules import keep_schedules
 from worker.settings import Settings
+from worker.statuspages import status_page_of
 
 Say = Callable[[str], None]
 """Gets one line for whoever watches."""
@@ -152,8 +156,10 @@ def connectors(settings: Settings, store: Store, announce: Say | None = None) ->
         inside_messenger=messenger,
         carriers={"*": carrier},
         inside_carrier=carrier,
+        told=Told(settings.data / "told"),
         reviews=FiledReviews(store, settings.data / "documents"),
         recorder=SqlRecorder(store),
+        store=store,
         tickets=MarkdownTickets(store, settings.tickets),
         deployments=deployments(settings),
         status_page=EmbeddedPage(settings.data / "shadow-status"),
@@ -180,7 +186,8 @@ def _outside(inside: Connectors, settings: Settings) -> Connectors:
         pagers=pagers,
         messengers=messengers,
         carriers=carriers,
-        status_page=EmbeddedPage(settings.data / "status"),
+        status_page=status_page_of(settings),
+        mirrors=[*tickets.mirrors_of(settings), *chats.mirrors_of(settings)],
     )
 
 
@@ -219,11 +226,21 @@ def deployments(settings: Settings) -> FileDeployments | None:
 class CatalogFile:
     """The catalogue's file: read at the start, and again whenever it changes."""
 
-    def __init__(self, path: Path, say: Say, calendars: Calendars | None = None) -> None:
-        """Watch `path`, and `say` what becomes of it; `calendars` read those that it names."""
+    def __init__(
+        self, path: Path, say: Say, calendars: Calendars | None = None, customers: Customers | None = None
+    ) -> None:
+        """Watch a file.
+
+        Args:
+            path: The file.
+            say: Hears what becomes of it.
+            calendars: Read those that it names.
+            customers: Those beside it.
+        """
         self._path = path
         self._say = say
         self._calendars = calendars
+        self._customers = customers
         self._asked_at = 0.0
         self._read = self._stamp()
 
@@ -238,8 +255,23 @@ class CatalogFile:
             catalog = load_catalog(self._path)
         except CatalogError as error:
             raise Refused(f"{self._path} cannot be used:\n{error}") from None
+        if self._customers is not None:
+            catalog = self._customers.join(catalog)
         live.use(catalog, catalog.policy)
         return catalog
+
+    async def read_beside(self) -> None:
+        """Read what the live catalogue does not say itself: calendars and customers."""
+        await self.read_calendars()
+        await self.read_customers()
+
+    async def read_customers(self) -> None:
+        """Read the customers beside the live catalogue; a table that cannot be used changes nothing, and is named."""
+        catalog = live.live()
+        if self._customers is None or catalog is None:
+            return
+        joined = await self._customers.read(catalog)
+        live.use(joined, joined.policy)
 
     async def read_calendars(self) -> None:
         """Read the on-call calendars that the live catalogue names; one that cannot be read keeps what it said."""
@@ -257,6 +289,8 @@ class CatalogFile:
             await asyncio.sleep(LOOK)
             if time.monotonic() - self._asked_at > CALENDARS_EVERY:
                 await self.read_calendars()
+            if self._customers is not None and self._customers.due():
+                await self.read_customers()
             now = await asyncio.to_thread(self._stamp)
             # Twice the same: nobody is in the middle of writing it.
             if now == before != self._read:
@@ -285,9 +319,21 @@ class CatalogFile:
         return found.st_mtime_ns, found.st_size, found.st_ino
 
 
+def catalog_file(settings: Settings, say: Say) -> CatalogFile:
+    """Return the catalogue's file with what belongs to it: every process that answers alarms must know the same.
+
+    Raises:
+        Refused: The settings cannot work.
+    """
+    calendars = IcalCalendars(settings.catalog.parent, settings.data / "calendars")
+    customers = Customers(table_of(settings), settings.data / "customers" / "copy.csv", say)
+    return CatalogFile(settings.catalog, say, calendars, customers)
+
+
 def counted(catalog: Catalog) -> str:
     """Return how much is in a catalogue."""
-    return f"{len(catalog.services)} services, {len(catalog.teams)} teams, {len(catalog.people)} people"
+    tabled = f", {catalog.customers_tabled} customers in a table" if catalog.customers_tabled else ""
+    return f"{len(catalog.services)} services, {len(catalog.teams)} teams, {len(catalog.people)} people{tabled}"
 
 
 async def open_detections(client: Client, catalog: Catalog) -> None:
@@ -322,9 +368,9 @@ async def working(
         Refused: It cannot work; the text says what to mend.
     """
     await _check_attributes(client, say)
-    file = CatalogFile(settings.catalog, say, IcalCalendars(settings.catalog.parent, settings.data / "calendars"))
+    file = catalog_file(settings, say)
     await asyncio.to_thread(file.load)
-    await file.read_calendars()
+    await file.read_beside()
     catalog = live.live()
     assert catalog is not None
     parts = connectors(settings, store, announce)
@@ -341,11 +387,17 @@ async def working(
     at_work = asyncio.create_task(_keep_working(make(), make, stop, say))
     watching = asyncio.create_task(file.watch(client))
     try:
-        yield catalog
+        async with _hearing(client, settings, say):
+            yield catalog
     finally:
         watching.cancel()
         stop.set()
         await asyncio.gather(watching, at_work, return_exceptions=True)
+
+
+def _hearing(client: Client, settings: Settings, say: Say) -> contextlib.AbstractAsyncContextManager[None]:
+    """Hear what people say in rooms; a shadow has none."""
+    return contextlib.nullcontext() if settings.mode == "shadow" else chats.hearing(client, settings, say)
 
 
 async def run_worker(client: Client, settings: Settings, stop: asyncio.Event) -> None:

@@ -221,7 +221,7 @@ class Detection(Process):
         answer: Answer = do(said)
         if said.key:
             self.state.answers[said.key] = answer
-            while len(self.state.answers) > rules.UNREADABLE_KEPT:
+            while len(self.state.answers) > self.state.policy.answers_kept:
                 self.state.answers.pop(next(iter(self.state.answers)))
         self.touched = True
         return answer

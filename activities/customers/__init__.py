@@ -1,4 +1,4 @@
-"""Customers: what leaves the house for each of them (R7)."""
+"""Customers: who they are beyond the catalogue's (C8), and what leaves the house for each of them (R7)."""
 
 from typing import Protocol
 
@@ -17,5 +17,27 @@ class Carrier(Protocol):
 
         Raises:
             Failed: It was not taken.
+        """
+        ...
+
+
+class Table(Protocol):
+    """Somewhere a table of customers is kept, as `model.catalogue.customers` reads it.
+
+    Attributes:
+        name: As people know it.
+    """
+
+    name: str
+
+    def stamp(self) -> tuple[int, ...]:
+        """Return what changes when the table does, where that can be seen without reading it; else nothing."""
+        ...
+
+    async def read(self) -> str:
+        """Return the table as it is now.
+
+        Raises:
+            Failed: It cannot be read.
         """
         ...

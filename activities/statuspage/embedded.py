@@ -5,6 +5,7 @@ file is replaced in one step: a reader sees the old one or the new one.
 """
 
 import asyncio
+import fcntl
 import json
 import os
 from datetime import datetime
@@ -54,7 +55,7 @@ class EmbeddedPage(StatusPage):
         self._folder = folder
         self._entries = folder.with_name(f"{folder.name}.entries.json")
         self._title = title
-        # Two entries at once would each write a page without the other.
+        # Two entries at once would each write a page without the other; waiting here holds no thread.
         self._one_at_a_time = asyncio.Lock()
 
     async def publish(self, order: Publication, key: str) -> None:
@@ -71,6 +72,12 @@ class EmbeddedPage(StatusPage):
 
     def _put(self, order: Publication, key: str) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
+        # Other workers may have the same folder. The kernel frees the lock of one that dies.
+        with self._entries.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._put_alone(order, key)
+
+    def _put_alone(self, order: Publication, key: str) -> None:
         kept, events = self._read()
         if not any(entry.key == key for entry in kept):
             event = events.setdefault(order.incident, len(events) + 1)

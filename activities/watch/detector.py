@@ -1,15 +1,37 @@
-"""What every detector of a series has in common: its clock, its season, its saved state."""
+"""What every detector of a series has in common: its clock, its memory, its saved state."""
 
 from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from activities.watch import Verdict
-from activities.watch.peaks import BLOCK
 from activities.watch.saved import Saved
-from activities.watch.season import Season
 from activities.watch.ticks import Clock, measured
+from model.detect.peaks import BLOCK
 from model.text import Refused
+
+
+class Memory(Protocol):
+    """What a detector remembers of its series."""
+
+    count: int
+
+    @property
+    def memory(self) -> int:
+        """How many samples are remembered."""
+        ...
+
+    def skip(self, samples: int) -> None:
+        """Remember that nothing is known of the next samples."""
+        ...
+
+    def save(self) -> Saved:
+        """Return everything that a restart must not lose."""
+        ...
+
+    def load(self, saved: Saved) -> None:
+        """Continue from what was saved."""
+        ...
 
 
 class Detector(ABC):
@@ -21,9 +43,9 @@ class Detector(ABC):
     numbers: ClassVar[tuple[str, ...]] = ()
     """Attributes that a restart must not lose, besides those named in `_save`."""
 
-    def __init__(self, interval: timedelta, season: Season) -> None:
+    def __init__(self, interval: timedelta, memory: Memory) -> None:
         self._clock = Clock(interval)
-        self._season = season
+        self._memory = memory
         self._block = max(1, round(BLOCK / interval))
         self.learning = True
         """Limits go on being learned; what is usual always does."""
@@ -49,14 +71,14 @@ class Detector(ABC):
     def until(self, at: datetime) -> list[Verdict]:
         """Judge the ticks that have passed before a moment's and brought nothing.
 
-        After a silence longer than the season's memory there is nothing left to judge with: it is passed over, and the
+        After a silence longer than the memory there is nothing left to judge with: it is passed over, and the
         detector learns anew.
 
         Raises:
             Refused: The moment's tick was judged already.
         """
         missed = self._clock.missed(at)
-        if len(missed) > self._season.memory:
+        if len(missed) > self._memory.memory:
             self.nobody_looked(at)
             return []
         return [self._tick(self._clock.moment(tick), None) for tick in missed]
@@ -69,12 +91,12 @@ class Detector(ABC):
         """
         missed = len(self._clock.missed(until))
         self._clock.skip(missed)
-        self._season.skip(missed)
+        self._memory.skip(missed)
         self._forget_recent()
 
     def save(self) -> bytes:
         """Return everything that a restart must not lose; four weeks of five minutes take 32 KB."""
-        saved = self._season.save()
+        saved = self._memory.save()
         saved.numbers |= {
             "kind": self.kind,
             "interval": self._clock.interval.total_seconds(),
@@ -95,7 +117,7 @@ class Detector(ABC):
         numbers: dict[str, Any] = saved.numbers
         if (numbers.get("kind"), numbers.get("interval")) != (self.kind, self._clock.interval.total_seconds()):
             raise Refused("this state was saved by another detector; start without one, and it learns anew")
-        self._season.load(saved)
+        self._memory.load(saved)
         origin = numbers["origin"]
         self._clock.origin = datetime.fromisoformat(origin) if origin else None
         self._clock.last = numbers["last"]
@@ -105,7 +127,7 @@ class Detector(ABC):
 
     def _tick(self, at: datetime, value: float | None) -> Verdict:
         self._clock.advance(at)
-        if self.learning and self._season.count and self._season.count % self._block == 0:
+        if self.learning and self._memory.count and self._memory.count % self._block == 0:
             self._half_day()
         return self._judge(at, value)
 

@@ -13,7 +13,7 @@ from model.text import clean
 
 WIDE: Final = 1200.0
 HIGH: Final = 420.0
-LEFT, RIGHT, TOP, BOTTOM = 90.0, 20.0, 54.0, 360.0
+LEFT, RIGHT, TOP, BOTTOM = 90.0, 48.0, 54.0, 360.0
 MOST_POINTS: Final = 1200
 """Points drawn of one line: more than a pixel each. Of several in one, the lowest and the highest are drawn."""
 LINES: Final = 5

@@ -1,7 +1,6 @@
 """What is usual at this time of the day and week, on one series."""
 
 import math
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
@@ -20,8 +19,6 @@ WEEKS: Final = 4
 DAYS: Final = 7
 AROUND: Final = timedelta(minutes=15)
 """Neighbours on both sides that count as the same time of day (measured in NAB; wider blurs the mornings)."""
-FEW: Final = 3
-"""Days or weeks from which on the busiest is left out of a mean."""
 CLOCK_CHANGE: Final = timedelta(hours=3)
 """No zone moves its clocks further in a few weeks."""
 DAY: Final = timedelta(days=1)
@@ -37,7 +34,7 @@ class Season:
     clocks is no change of traffic.
     """
 
-    def __init__(self, interval: timedelta, zone: str = "UTC", around: timedelta = AROUND) -> None:
+    def __init__(self, interval: timedelta, zone: str = "UTC") -> None:
         """Remember a sample per `interval`; `zone` is where the customers live.
 
         Raises:
@@ -50,7 +47,7 @@ class Season:
         self._zone = found
         self.per_day = max(1, round(DAY / interval))
         self.per_week = max(1, round(WEEK / interval))
-        self._around = int(around / interval)
+        self._around = int(AROUND / interval)
         near = np.arange(-self._around, self._around + 1)
         self._by_day = (np.arange(1, DAYS + 1)[:, None] * self.per_day - near).ravel()
         self._by_week = (np.arange(1, WEEKS + 1)[:, None] * self.per_week - near).ravel()
@@ -79,20 +76,13 @@ class Season:
         self.count += max(0, samples - self.memory)
 
     def expected(self, at: datetime) -> float | None:
-        """Return the usual value of the sample not yet put, by medians; None in the first day."""
-        return self._usual(at, _median)
-
-    def expected_mean(self, at: datetime) -> float | None:
-        """Likewise by means without the busiest day: medians of rare events are zero."""
-        return self._usual(at, _mean_but_highest)
-
-    def _usual(self, at: datetime, middle: Callable[[Floats], float]) -> float | None:
+        """Return the usual value of the sample not yet put; None in the first day."""
         if self.count < self.per_day + self._around:
             return None
         by_day, by_week = self._clock_changes(at)
-        today = middle(self._rows(self._by_day, by_day))
+        today = _median(self._rows(self._by_day, by_day))
         if self.count >= 2 * self.per_week:
-            week = middle(self._rows(self._by_week, by_week))
+            week = _median(self._rows(self._by_week, by_week))
             today = (today + week) / 2 if today == today else week
         return today if today == today else None
 
@@ -141,14 +131,3 @@ def _median(rows: Floats) -> float:
     if known % 2:
         return float(values[middle])
     return (float(values[middle - 1]) + float(values[middle])) / 2
-
-
-def _mean_but_highest(rows: Floats) -> float:
-    means = rows.sum(axis=1) / rows.shape[1]
-    if math.isnan(means.sum()):
-        known = np.isfinite(rows)
-        per_row = known.sum(axis=1)
-        means = np.where(known, rows, 0.0).sum(axis=1)[per_row > 0] / per_row[per_row > 0]
-    if len(means) >= FEW:
-        return float((means.sum() - means.max()) / (len(means) - 1))
-    return float(means.mean()) if len(means) else math.nan

@@ -16,9 +16,9 @@ from typing import Any, ClassVar, Final
 from activities.watch import Missing, Onset, Standing, Verdict
 from activities.watch.detector import Detector
 from activities.watch.held import Held
-from activities.watch.peaks import Peaks
 from activities.watch.season import Season
 from activities.watch.windows import Windows
+from model.detect.peaks import Peaks
 from model.times import short
 
 LOST_AFTER: Final = 3
@@ -84,8 +84,8 @@ class SeasonalShortfall(Detector):
         Raises:
             Refused: The interval is out of range, or there is no such zone.
         """
-        # On a √ scale counts vary as much at night as by day.
-        super().__init__(interval, Season(interval, zone))
+        self._season = Season(interval, zone)  # on a √ scale: counts vary as much at night as by day
+        super().__init__(interval, self._season)
         self._missing = missing
         self._pull = min(1.0, interval / LEVEL)
         self._parts = Windows(WINDOWS, -math.log(SHARE), LEARNED)
@@ -145,7 +145,7 @@ class SeasonalShortfall(Detector):
     def _part(self, value: float, expected: float) -> tuple[float, int]:
         """Return how much speaks for a part being missing, and in how many samples. Absent ones say nothing here."""
         self._parts.put(max(value, 0.0), expected)
-        return self._parts.score("less", CHANCE * self._dispersion())
+        return self._parts.score(CHANCE * self._dispersion())
 
     def _follow(self, residual: float, base: float) -> None:
         """Learn the level, and how far below the expected is usual: bursts upward say nothing about that."""

@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from temporalio import activity
 from temporalio.client import Client
@@ -24,7 +24,7 @@ from model.catalogue.catalog import Catalog
 from model.catalogue.plan import facts_for
 from model.detect.canaries import Canary, Votes
 from model.detect.traffic import Traffic
-from model.detect.watch import BLIND, BLIND_AFTER, PARTIAL, Seen, alarm_of, watched_in
+from model.detect.watch import BLIND, PARTIAL, POINTS, Point, Seen, alarm_of, watched_in
 from model.text import Refused, cut, one_line
 
 LASTS: Final = timedelta(minutes=5)
@@ -54,10 +54,14 @@ class Watching:
         self._metrics = metrics
         self._lasts = lasts
         self._canaries = Canaries()
+        self._seen: dict[tuple[str, str], Seen] = {}
 
     @activity.defn(name=WATCH)
     async def watch(self, region: str) -> list[Seen]:
-        """Watch a region for a while; return what was seen last."""
+        """Watch a region for a while; return what was seen last.
+
+        Each heartbeat has it too, with the last points of each series: they are for the dashboard, not for the history.
+        """
         catalog = live.live()
         if catalog is None:
             raise RuntimeError("this worker has no catalogue; start it with one")
@@ -66,14 +70,17 @@ class Watching:
             *(_CanaryWatcher(canary, self._told(catalog), self._folder, self._canaries) for canary in canaries),
             *(_TrafficWatcher(series, self._told(catalog), self._folder, self._metrics) for series in traffic),
         ]
+        for watcher in watchers:
+            watcher.seen = self._seen.get((region, watcher.watched.id), watcher.seen)
         tasks = [asyncio.create_task(watcher.watch()) for watcher in watchers]
         try:
-            await _beating(self._lasts)
+            await _beating(self._lasts, lambda: [watcher.seen for watcher in watchers])
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        return [watcher.seen for watcher in watchers]
+            self._seen |= {(region, watcher.watched.id): watcher.seen for watcher in watchers}
+        return [watcher.seen.brief() for watcher in watchers]
 
     def _told(self, catalog: Catalog) -> Callable[[dict[str, Any]], Awaitable[None]]:
         async def tell(alarm: dict[str, Any]) -> None:
@@ -84,18 +91,26 @@ class Watching:
         return tell
 
 
-async def _beating(lasts: timedelta) -> None:
-    """Beat for so long, or until the worker stops."""
+async def _beating(lasts: timedelta, seen: Callable[[], list[Seen]]) -> None:
+    """Beat for so long, or until the worker stops; say what is seen."""
     loop = asyncio.get_running_loop()
     end = loop.time() + lasts.total_seconds()
     while (left := end - loop.time()) > 0 and not activity.is_worker_shutdown():
-        activity.heartbeat()
+        activity.heartbeat(seen())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(activity.wait_for_worker_shutdown(), min(BEAT, left))
 
 
 class _Watcher:
-    """Looks again and again, and tells what changed until it was heard."""
+    """Looks again and again, and tells what changed until it was heard.
+
+    Attributes:
+        metric: What its points are of.
+        unit: Theirs, where the catalogue does not say.
+    """
+
+    metric = ""
+    unit = ""
 
     def __init__(
         self,
@@ -104,7 +119,7 @@ class _Watcher:
         folder: Path,
     ) -> None:
         self.watched = watched
-        self.seen = Seen(name=watched.id)
+        self.seen = Seen(name=watched.id, service=watched.service)
         self._tell = tell
         self._file = folder / watched.region / f"{watched.id}.state"
         self._heard: dict[str, str] = {}
@@ -137,10 +152,20 @@ class _Watcher:
             await self._tell(alarm_of(self.watched, name, state, severity=severity, summary=summary, at=at))
             self._heard[name] = state
 
-    def show(self, alarms: dict[str, bool], why: str, at: datetime) -> None:
-        """Keep what was seen, for the process's page."""
-        said = {name: "ALARM" if firing else "OK" for name, firing in alarms.items()}
-        self.seen = Seen.model_validate({"name": self.watched.id, "alarms": said, "why": why, "at": at})
+    def show(self, alarms: dict[str, bool], why: str, at: datetime, points: Sequence[Point]) -> None:
+        """Keep what was seen, for the process's page and the dashboard; `points` are new."""
+        said: dict[str, Literal["ALARM", "OK"]] = {name: "ALARM" if firing else "OK" for name, firing in alarms.items()}
+        before = [point for point in self.seen.points if not points or point.at < points[0].at]
+        self.seen = Seen(
+            name=self.watched.id,
+            service=self.watched.service,
+            metric=self.metric,
+            unit=self.unit,
+            alarms=said,
+            why=why,
+            at=at,
+            points=[*before, *points][-POINTS:],
+        )
 
     def kept(self) -> bytes | None:
         """Return what was kept before the last restart."""
@@ -158,6 +183,8 @@ class _Watcher:
 
 
 class _CanaryWatcher(_Watcher):
+    unit = "s"
+
     def __init__(self, canary: Canary, tell: Any, folder: Path, canaries: Canaries) -> None:
         super().__init__(canary, tell, folder)
         self._canary = canary
@@ -174,7 +201,8 @@ class _CanaryWatcher(_Watcher):
         self._votes = votes
         name = f"canary-{canary.id}"
         await self.say(name, firing=votes.alarmed, severity=canary.severity, summary=run.summary, at=now)
-        self.show({name: votes.alarmed}, run.summary, now)
+        took = sum(step.seconds for step in run.steps) if run.ok else None
+        self.show({name: votes.alarmed}, run.summary, now, [Point(at=now, value=took)])
 
 
 class _TrafficWatcher(_Watcher):
@@ -182,10 +210,12 @@ class _TrafficWatcher(_Watcher):
         super().__init__(traffic, tell, folder)
         self._traffic = traffic
         self._metrics = metrics(traffic) if metrics else None
-        self._judge: Detector | Static = self._made()
+        self._judge: Detector | Static | None = self._made() if traffic.alarms else None
         self._since: datetime | None = None
         self._in_vain = 0
         self._standing: tuple[bool, bool, str] = (False, False, "")
+        self._points: list[Point] = []
+        self.metric = traffic.kpi
         kept = self.kept()
         if kept and isinstance(self._judge, Detector):
             with contextlib.suppress(Refused):
@@ -210,28 +240,42 @@ class _TrafficWatcher(_Watcher):
         self._in_vain = 0
         await self._blind("", now)
         lost, short, why = self._standing
+        points, self._points = self._points, []
+        if not self._traffic.alarms:
+            self.show({}, why, now, points)
+            return
         name, severity = f"traffic-{self._traffic.id}", self._traffic.severity
         await self.say(name, firing=lost, severity=severity, summary=why, at=now)
         await self.say(f"{name}-partial", firing=short, severity=PARTIAL, summary=why, at=now)
-        self.show({name: lost, f"{name}-partial": short}, why, now)
+        self.show({name: lost, f"{name}-partial": short}, why, now, points)
 
     async def _read(self, now: datetime) -> None:
         if self._metrics is None:
             raise Failed("no Prometheus is configured; set ALLCLEAR_PROMETHEUS", again=False)
         every = self._traffic.every
         until = datetime.fromtimestamp(now.timestamp() // every.total_seconds() * every.total_seconds(), UTC)
-        since = self._since + every if self._since else until - self._traffic.learns_from
+        lately = max(POINTS, self._traffic.of) * every
+        learns_from = self._traffic.learns_from if isinstance(self._judge, Detector) else lately
+        since = self._since + every if self._since else until - learns_from
         if since > until:
             return
-        samples = await self._metrics.read(self._traffic.query, since, until)
+        shown_from = since if self.seen.points else min(since, until - lately)
+        found = await self._metrics.read(self._traffic.query, shown_from, until)
+        read = [(sample.at, sample.value) for sample in found]
         # Weeks of history are many samples: they must not hold up pages.
-        await asyncio.to_thread(self._take, [(sample.at, sample.value) for sample in samples], until)
+        await asyncio.to_thread(self._take, [sample for sample in read if sample[0] >= since], until)
+        self._points = [Point(at=at, value=value) for at, value in read[-POINTS:]]
+        if not read or read[-1][0] < until:
+            self._points.append(Point(at=until))
         self._since = until
         if isinstance(self._judge, Detector):
             await asyncio.to_thread(self.keep, self._judge.save())
 
     def _take(self, samples: list[tuple[datetime, float | None]], until: datetime) -> None:
         judge = self._judge
+        if judge is None:
+            self._standing = (False, False, f"{samples[-1][1] if samples else None} came")
+            return
         if isinstance(judge, Static):
             came = dict(samples)
             for at, value in samples or [(until, None)]:
@@ -247,7 +291,9 @@ class _TrafficWatcher(_Watcher):
             self._standing = (lost, short, why)
 
     async def _blind(self, why: str, now: datetime) -> None:
-        blind = self._in_vain >= BLIND_AFTER
+        if not self._traffic.alarms:
+            return
+        blind = self._in_vain >= live.policy().watch_blind_after
         name = f"traffic-{self._traffic.id}-blind"
         await self.say(name, firing=blind, severity=BLIND, summary=f"traffic cannot be watched: {why}", at=now)
 

@@ -4,12 +4,12 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from itertools import islice
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from activities.watch.peaks import Peaks
+from model.detect.peaks import Peaks
 
 MOST: Final = math.log(1000)
-"""No share says more than this: nothing at all came, or nothing at all was expected."""
+"""No share says more than this: nothing at all came."""
 
 LESSON: Final = 1.5
 """An alarm raises its own limit at most this many times: real losses do not teach that losses are usual."""
@@ -41,11 +41,10 @@ class Windows:
         """Forget the last samples."""
         self._recent.clear()
 
-    def score(self, looking_for: Literal["less", "more"], chance: float) -> tuple[float, int]:
-        """Return how unusual the most unusual window is, 1 being its limit, and its length; (0, 0) when none is.
+    def score(self, chance: float) -> tuple[float, int]:
+        """Return how much too little came in the most unusual window, 1 being its limit, and its length; or (0, 0).
 
         Args:
-            looking_for: Which direction counts.
             chance: Added on both sides of each share, so that few events say little.
         """
         worst, where = 0.0, 0
@@ -53,8 +52,7 @@ class Windows:
             if len(self._recent) < window:
                 break
             came, due = self.sums(window)
-            few, many = (came, due) if looking_for == "less" else (due, came)
-            unusual = _distance(few + chance, many + chance)
+            unusual = _shortfall(came + chance, due + chance)
             peaks.note(unusual)
             if peaks.known >= self._learned and unusual / self._limits[window] > worst:
                 worst, where = unusual / self._limits[window], window
@@ -90,7 +88,7 @@ class Windows:
         self._limits = dict(zip(self._rates, numbers["limits"], strict=True))
 
 
-def _distance(few: float, many: float) -> float:
-    if many <= few:
+def _shortfall(came: float, due: float) -> float:
+    if due <= came:
         return 0.0
-    return min(math.log(many / few), MOST) if few > 0 else MOST
+    return min(math.log(due / came), MOST) if came > 0 else MOST

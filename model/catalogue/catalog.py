@@ -10,6 +10,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
+from pydantic import PrivateAttr
+
+from model.catalogue.customers import ANYWHERE, Directory
 from model.catalogue.entries import (
     LABEL,
     SOURCES,
@@ -63,7 +66,8 @@ GLOBAL: Final = "global"
 _EMAIL: Final = re.compile(r"[^\s@]+@[^\s@]+")
 _NUMBER: Final = re.compile(r"\+[0-9][0-9 ()-]{5,}")
 _PLACEHOLDER: Final = re.compile(r"\{[^}]*\}")
-_CHANNELS: Final = ("email", "sms", "phone", "webhook", "pagerduty")
+_CHANNELS: Final = ("email", "sms", "phone", "webhook", "pagerduty", "slack", "matrix")
+_NOBODY: Final = Directory()
 _TOO_MANY_LEADERS: Final = 10  # C11: fewer than ten
 _FEWEST_KPIS, _MOST_KPIS = 3, 5  # D6
 
@@ -85,6 +89,9 @@ class Catalog(Entry):
     canaries: dict[str, Canary] = {}
     traffic: dict[str, Traffic] = {}
     policy: Policy = Policy()
+
+    # Not written in the catalogue: it comes from elsewhere, and is looked up, never copied into anything.
+    _directory: Directory = PrivateAttr(default_factory=lambda: _NOBODY)
 
     @classmethod
     def load(cls, data: Mapping[str, Any] | None) -> "Catalog":
@@ -128,8 +135,55 @@ class Catalog(Entry):
         return next((name for name, regions in self.partitions.items() if region in regions), None)
 
     def customers_of(self, service_id: str) -> list[str]:
-        """List the customers that use a service."""
-        return list(self._customers_by_service.get(service_id, ()))
+        """List the customers that use a service; where they are many, the groups they are in."""
+        named = self._customers_by_service.get(service_id, ())
+        return list(dict.fromkeys([*named, *self._directory.customers_of(service_id)]))
+
+    def customers_in(self, service_id: str) -> dict[str, list[str]]:
+        """List the same by region, where the table beside the catalogue says so; else nothing.
+
+        Who may be anywhere, as those the catalogue names itself, is in the region `global`.
+        """
+        placed = self._directory.customers_in(service_id)
+        if set(placed) <= {ANYWHERE}:
+            return {}
+        named = self._customers_by_service.get(service_id, [])
+        anywhere = list(dict.fromkeys([*named, *placed.get(ANYWHERE, [])]))
+        return {**placed, **({ANYWHERE: anywhere} if anywhere else {})}
+
+    def customer(self, id: str) -> Customer | None:
+        """Find a customer by id: one the catalogue names, else one of the table beside it."""
+        return self.customers.get(id) or self._directory.customer(id)
+
+    def members(self, id: str) -> list[str]:
+        """List who is in a group of customers; a customer is in a group of their own."""
+        members = self._directory.members(id)
+        return [id] if members is None else members
+
+    def account_team(self, id: str) -> list[str]:
+        """List who looks after a customer, or the customers of a group."""
+        named = self.customers.get(id)
+        return list(named.account_team) if named else self._directory.account_team(id)
+
+    def is_used_by(self, service_id: str, id: str) -> bool:
+        """Whether a customer uses a service."""
+        named = self.customers.get(id)
+        return (named is not None and service_id in named.services) or self._directory.uses(id, service_id)
+
+    def resources(self, id: str, services: Iterable[str]) -> dict[str, list[str]]:
+        """List by region what a customer calls their own parts of some services."""
+        return self._directory.resources(id, services)
+
+    @property
+    def customers_tabled(self) -> int:
+        """How many customers are known from the table beside the catalogue."""
+        return len(self._directory)
+
+    def with_customers(self, directory: Directory) -> "Catalog":
+        """Return the catalogue with the customers of a table beside those it names itself."""
+        copied = self.model_copy()
+        copied._directory = directory
+        return copied
 
     def matched(self, source: str, labels: Mapping[str, str]) -> dict[str, Any]:
         """Say what the rules know of an alarm that `source` sent with these labels, in the fields of an alarm.

@@ -5,7 +5,7 @@ the plan lives in the incident's state: so it is small, every field has a defaul
 added is ignored.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -27,6 +27,8 @@ __all__ = [
     "plan_for",
 ]
 
+ROOMS: Final = ("slack", "matrix")
+"""Contacts by which people are invited to an incident's room and known there. They wake nobody: no page goes there."""
 _ABOVE: Final = "above"
 _BELOW: Final = "below"
 
@@ -85,7 +87,8 @@ class Plan(_Planned):
         call_leaders: Person ids, in the order in which they are paged.
         suspects: The usual suspects' service ids, always (E2).
         tenets: The organisation's.
-        customers_of: For each service that has any, its customers' ids.
+        customers_of: For each service that has any, its customers' ids, or, where they are many, those of their groups.
+        customers_in: The same by region, for services of whose customers the region is known.
         account_teams: For each of these customers that has any, the people who look after them.
         tech_call: A link that may contain ``{incident}``.
         support_call: Likewise.
@@ -101,10 +104,19 @@ class Plan(_Planned):
     suspects: list[str] = []
     tenets: list[Tenet] = []
     customers_of: dict[str, list[str]] = {}
+    customers_in: dict[str, dict[str, list[str]]] = {}
     account_teams: dict[str, list[str]] = {}
     tech_call: str = ""
     support_call: str = ""
     call_phone: str = ""
+
+    def users_of(self, service: str, regions: Collection[str]) -> list[str]:
+        """List a service's customers in some regions; all where it is not known, or the regions are not (C9)."""
+        placed = self.customers_in.get(service)
+        if placed is None or not regions or GLOBAL in regions:
+            return self.customers_of.get(service, [])
+        here = [name for region in (GLOBAL, *regions) for name in placed.get(region, [])]
+        return list(dict.fromkeys(here))
 
     def merged(self, other: "Plan") -> "Plan":
         """Add what `other` knows and this plan does not.
@@ -130,6 +142,10 @@ class Plan(_Planned):
             suspects=self.suspects or other.suspects,
             tenets=self.tenets or other.tenets,
             customers_of={**self.customers_of, **_new(other.customers_of, self.customers_of)},
+            customers_in={
+                **self.customers_in,
+                **{name: placed for name, placed in other.customers_in.items() if name not in self.customers_of},
+            },
             account_teams={**self.account_teams, **_new(other.account_teams, self.account_teams)},
             tech_call=self.tech_call or other.tech_call,
             support_call=self.support_call or other.support_call,
@@ -219,7 +235,7 @@ def plan_for(
     account_teams = {
         customer: list(team)
         for customer in dict.fromkeys(_flat(customers_of.values()))
-        if (team := catalog.customers[customer].account_team)
+        if (team := catalog.account_team(customer))
     }
     person_ids = [p for team in found.values() for p in (*_flat(team.levels), team.manager)]
     return Plan(
@@ -236,6 +252,7 @@ def plan_for(
         suspects=list(catalog.suspects),
         tenets=list(catalog.tenets),
         customers_of=customers_of,
+        customers_in={name: placed for name in customers_of if (placed := catalog.customers_in(name))},
         account_teams=account_teams,
         tech_call=catalog.bridges.tech,
         support_call=catalog.bridges.support,
@@ -297,7 +314,7 @@ def _planned_person(catalog: Catalog, name: str) -> PlannedPerson:
     return PlannedPerson(
         id=name,
         name=entry.name or name,
-        contacts=list(entry.contact),
+        contacts=[contact for contact in entry.contact if contact.channel not in ROOMS],
         timezone=entry.timezone,
         teams=catalog.teams_of(name),
     )

@@ -35,21 +35,21 @@ def impacted(incident: Incident) -> list[str]:
 
 
 def targets(incident: Incident) -> list[str]:
-    """Return the customers to be told: those of the impacted services.
+    """Return the customers to be told: those of the impacted services, in the event's regions where that is known.
 
     Where a person narrowed it: those they named, and those of services that are impacted since.
     """
     desk, services = incident.desk, impacted(incident)
     if desk.narrowed is not None:
         services = [service for service in services if service not in desk.narrowed_for]
-    concerned = [c for service in services for c in incident.plan.customers_of.get(service, [])]
+    concerned = [c for service in services for c in incident.plan.users_of(service, incident.regions)]
     return unique([*(desk.narrowed or []), *concerned])
 
 
 def hit(incident: Incident) -> list[str]:
     """Return the customers to whom an account is owed: those concerned at the end, and whoever turned to us about it.
 
-    As far as the facts go: the catalogue says which services a customer uses, not in which regions.
+    As far as the facts go: the catalogue says which services a customer uses, only a table also in which regions.
     """
     reported = (report.customer for report in incident.reports)
     return unique([*targets(incident), *incident.desk.contacts, *reported])

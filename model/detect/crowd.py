@@ -11,9 +11,6 @@ from model.detect.partition import Detection
 
 NAME = "many-more"
 """The alarm that stands for the crowd."""
-MEMBERS = 20_000
-"""Alarms remembered of a partition's crowds, a dozen bytes each. Who comes after that finds its crowd in ALARM already;
-its OK changes nothing."""
 _PREFIX = 10
 
 
@@ -39,7 +36,7 @@ def stands_for(state: Detection, alarm: messages.Alarm) -> messages.Alarm | None
         return _of_crowd(alarm)
     if not members and not _crowded(state, alarm):
         return alarm
-    if sum(map(len, state.crowds.values())) < MEMBERS:
+    if sum(map(len, state.crowds.values())) < state.policy.crowd_members:
         state.crowds.setdefault(where, []).append(mark)
     return None if members else _of_crowd(alarm)
 

@@ -6,16 +6,13 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from model import messages
-from model.detect import crowd, routing
+from model.detect import crowd, opening, routing
 from model.detect.correlation import several_sources
 from model.detect.partition import Arrived, Detection, Silenced, Unreadable, key_of
 from model.effects import Forward, Outcome, Owed, Signal, Start, failed
 from model.messages import Answer
 from model.text import Refused
 from model.times import Moment
-
-UNREADABLE_KEPT = 50
-
 
 KEYS_KEPT = 2000
 
@@ -63,7 +60,7 @@ def _repeats(state: Detection, alarm: messages.Alarm) -> bool:
 def unreadable(state: Detection, name: str, why: str, payload: Any, now: datetime) -> None:
     """Keep what could not be read, or not wholly."""
     state.unreadable.append(Unreadable(at=now, name=name, why=why[:500], payload=repr(payload)[:300]))
-    del state.unreadable[:-UNREADABLE_KEPT]
+    del state.unreadable[: -state.policy.unreadable_kept]
 
 
 def declare(state: Detection, message: messages.Declare, now: datetime) -> Answer:
@@ -73,7 +70,7 @@ def declare(state: Detection, message: messages.Declare, now: datetime) -> Answe
         Refused: A service named is part of an open incident already.
     """
     refuse_declared_twice(state, message)
-    name = routing.new_id(state, now)
+    name = opening.new_id(state, now)
     state.inbox.append(Arrived(at=now, declare=message, declared_as=name))
     return Answer(incident=name, at=now, text=f"{name} is open")
 
@@ -85,7 +82,7 @@ def refuse_declared_twice(state: Detection, message: messages.Declare) -> None:
         Refused: A service named is part of an open incident already.
     """
     for service in message.services:
-        known = routing.covering(state, service, message.test)
+        known = opening.covering(state, service, message.test)
         if known and not known.closed_at:
             raise Refused(f"{service} is part of {known.id} already: acknowledge, observe or make it big there")
 
@@ -142,8 +139,8 @@ def advance(state: Detection, now: datetime) -> datetime | None:
         for at, group in (
             several_sources(routing.active(state, test), state.policy) if routing.correlates(state) else []
         ):
-            known = routing.covering(state, group.services[0], test)
-            if known is None or known.kind == "multi_service" or not routing.is_open(known):
+            known = opening.covering(state, group.services[0], test)
+            if known is None or known.kind == "multi_service" or not opening.is_open(known):
                 continue
             if at <= now:
                 routing.make_event(state, group, test, now)
@@ -202,7 +199,7 @@ def effect_ended(state: Detection, key: str, outcome: Outcome, now: datetime) ->
 
 def _rename(state: Detection, order: Start, now: datetime) -> None:
     """Open an incident under another name, because the first is taken: no incident is swallowed by a namesake."""
-    name = routing.new_id(state, now)
+    name = opening.new_id(state, now)
     known = state.incidents.pop(order.workflow_id, None)
     if known:
         state.incidents[name] = known.model_copy(update={"id": name})

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from model import messages
 from model.catalogue.plan import AlarmFacts, Plan
 from model.detect.damping import Flapping
+from model.detect.uptick import History
 from model.effects import Order, Owed
 from model.incident import AlarmFact, ReportFact, alarm_key
 from model.messages import Answer
@@ -50,6 +51,31 @@ class Known(BaseModel):
     closed_at: datetime | None = None
     ended: bool = False
     apart: bool = False
+
+
+class Told(BaseModel):
+    """What alarms said last of a metric, for the dashboard (D6).
+
+    Attributes:
+        value: The last value told, if any was …
+        at: … and when it was so.
+        ok_since: When it became OK; None while it is in alarm, or never was.
+    """
+
+    value: float | None = None
+    at: datetime | None = None
+    ok_since: datetime | None = None
+
+
+class Heard(ReportFact):
+    """A customer report of late."""
+
+    test: bool = False
+
+    @property
+    def fact(self) -> ReportFact:
+        """What an incident is told of it."""
+        return ReportFact.model_validate(self.model_dump(exclude={"test"}))
 
 
 class Silenced(BaseModel):
@@ -102,6 +128,10 @@ class Detection(BaseModel):
     Attributes:
         flaps: How each alarm changed its state of late.
         crowds: Per crowded service and region, the alarms of it that are in ALARM and not kept one by one.
+        metrics: What alarms said last, per service, region and metric (`metric_key`).
+        reports: Those of the last two hours.
+        cases: The support cases that were counted, shortened, and when.
+        histories: Per service, region and kind of report, what is usual (`model.detect.reports`).
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -114,8 +144,11 @@ class Detection(BaseModel):
     alarms: dict[str, Watched] = {}
     flaps: dict[str, Flapping] = {}
     crowds: dict[str, list[str]] = {}
+    metrics: dict[str, Told] = {}
     incidents: dict[str, Known] = {}
-    reports: list[ReportFact] = []
+    reports: list[Heard] = []
+    cases: dict[str, datetime] = {}
+    histories: dict[str, History] = {}
     silences: list[Silenced] = []
     unreadable: list[Unreadable] = []
     repeats: int = 0
@@ -140,3 +173,8 @@ class Detection(BaseModel):
 def key_of(service: str, region: str, alarm: str, test: bool) -> str:
     """Return the key of an alarm; a test has its own."""
     return ("test/" if test else "") + alarm_key(service, region, alarm)
+
+
+def metric_key(service: str, region: str, metric: str) -> str:
+    """Return the key of a metric, which senders write in any case."""
+    return "\t".join((service, region, metric.casefold()))

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from model import messages
-from model.detect import routing
+from model.detect import opening, routing
 from model.detect.partition import Arrived, Detection, Known
 from model.messages import Answer
 from model.text import Refused
@@ -43,7 +43,7 @@ def _named(state: Detection, said: messages.Merge) -> list[Known]:
 def _one(state: Detection, name: str) -> Known:
     """Return the open incident that an id, or its last four or more characters, names."""
     wanted = name.strip().upper()
-    open_ones = [known for known in state.incidents.values() if routing.is_open(known)]
+    open_ones = [known for known in state.incidents.values() if opening.is_open(known)]
     found = [known for known in open_ones if known.id == wanted or (len(wanted) >= 4 and known.id.endswith(wanted))]
     if len(found) == 1:
         return found[0]
@@ -58,7 +58,7 @@ def split(state: Detection, said: messages.Split, now: datetime) -> Answer:
         Refused: It is not part of an event with others.
     """
     event = refuse_split(state, said)
-    name = routing.new_id(state, now)
+    name = opening.new_id(state, now)
     state.inbox.append(Arrived(at=now, split=said, declared_as=name))
     return Answer(incident=name, at=now, text=f"{said.service} leaves {event.id} and is {name} now")
 
@@ -69,8 +69,8 @@ def refuse_split(state: Detection, said: messages.Split) -> Known:
     Raises:
         Refused: It is not part of an event with others.
     """
-    event = routing.covering(state, said.service, said.test)
-    if event is None or not routing.is_open(event):
+    event = opening.covering(state, said.service, said.test)
+    if event is None or not opening.is_open(event):
         raise Refused(f"{said.service} is part of no open incident in {state.partition}")
     if len(event.services) < 2:
         raise Refused(f"{said.service} is all there is in {event.id}: nothing can be split off")

@@ -1,30 +1,18 @@
 """From alarms and reports to incidents: opened, joined, promoted, reopened (D1, D3, D5, E2)."""
 
-import hashlib
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from model import messages
 from model.absorption import HANDOVER_WITHIN, Absorption, Promotion, SplitOff
 from model.catalogue.plan import Plan
-from model.detect import crowd, damping
+from model.detect import crowd, damping, reports
 from model.detect.correlation import Active, Group, several_services
-from model.detect.partition import UNMAPPED, Arrived, Detection, Known, Resolved, Watched, key_of
-from model.effects import Forward, Signal, Start
-from model.impact import AlarmsChanged, Reported
-from model.incident import AlarmFact, Incident, ReportFact
+from model.detect.opening import covering, forward, is_open, open_incident, tell_alarms, title_of
+from model.detect.partition import UNMAPPED, Arrived, Detection, Known, Resolved, Told, Watched, key_of, metric_key
+from model.effects import Signal
+from model.incident import AlarmFact
 from model.matter import unique
-from model.policy import Policy
-
-LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-"""What an incident's short name is made of: nothing that sounds or looks like something else (no 0/O, 1/I)."""
-
-
-REPORTS_KEPT = 1000
-
-
-INCIDENT = "Incident"
-"""The workflow type an incident runs as."""
 
 
 def services_of(arrived: Arrived) -> list[tuple[str, str, str]]:
@@ -46,7 +34,7 @@ def decide(state: Detection, arrived: Arrived, resolved: dict[str, Resolved], no
     if arrived.alarm:
         _decide_alarm(state, arrived.alarm, arrived.at, resolved[arrived.alarm.service], now)
     elif arrived.report:
-        _decide_report(state, arrived.report, resolved[arrived.report.service], now)
+        reports.decide(state, arrived.report, arrived.at, resolved[arrived.report.service], now)
     elif arrived.declare:
         _open_declared(state, arrived.declare, arrived.declared_as, resolved, now)
     elif arrived.split:
@@ -58,7 +46,7 @@ def _decide_alarm(
 ) -> None:
     home = resolved.facts.partition
     if home != state.partition:
-        state.owe(_forward(state, home, "alarm", alarm), now)
+        state.owe(forward(state, home, "alarm", alarm), now)
         return
     taken = crowd.stands_for(state, alarm)
     if taken is None:
@@ -68,6 +56,7 @@ def _decide_alarm(
     known = state.alarms.get(key)
     skew = state.policy.message_clock_skew
     at = min(max(alarm.at or arrived_at, arrived_at - skew), arrived_at)
+    _note_metric(state, alarm, at)
     state.flaps[key] = damping.changed(state.flaps.get(key, damping.Flapping()), at, _flap_rule(state))
     held = damping.damping(state.flaps[key], now, _flap_rule(state))
     if known and (held.damped or alarm.state == "ALARM"):
@@ -99,6 +88,20 @@ def _decide_alarm(
         place(state, watched, now)
 
 
+def _note_metric(state: Detection, alarm: messages.Alarm, at: datetime) -> None:
+    """Keep what an alarm says of its metric: the dashboard shows it when the alarm is over, too (D6)."""
+    if not alarm.metric or alarm.test:
+        return
+    key = metric_key(alarm.service, alarm.region, alarm.metric)
+    told = state.metrics.pop(key, Told())
+    told.ok_since = at if alarm.state == "OK" else None
+    if alarm.value is not None:
+        told.value, told.at = alarm.value, at
+    state.metrics[key] = told
+    while len(state.metrics) > state.policy.metrics_kept:
+        del state.metrics[next(iter(state.metrics))]
+
+
 def _flap_rule(state: Detection) -> damping.Rule:
     return damping.Rule(state.policy.flap_changes, state.policy.flap_within, state.policy.flap_quiet_for)
 
@@ -109,14 +112,14 @@ def _hold(state: Detection, known: Watched, said: Literal["ALARM", "OK"], held: 
     known.said = said
     known.fact.flapping = held.why
     if news and known.incident:
-        _tell_incident(state, known.incident, [known.fact], None, now)
+        tell_alarms(state, known.incident, [known.fact], None, now)
 
 
 def _cleared(state: Detection, key: str, known: Watched, at: datetime, now: datetime) -> None:
     del state.alarms[key]
     known.fact.state, known.fact.since, known.fact.flapping = "OK", at, ""
     if known.incident:
-        _tell_incident(state, known.incident, [known.fact], None, now)
+        tell_alarms(state, known.incident, [known.fact], None, now)
 
 
 def believe_again(state: Detection, now: datetime) -> list[datetime]:
@@ -139,11 +142,6 @@ def believe_again(state: Detection, now: datetime) -> list[datetime]:
         if flap.since or now - flap.changes[-1] > rule.within:
             del state.flaps[key]
     return due
-
-
-def _forward(state: Detection, partition: str, name: str, message: messages.Message) -> Forward:
-    payload = message.model_dump(mode="json")
-    return Forward(partition=partition, name=name, payload=payload, clock_shift=state.clock_shift)
 
 
 def is_silent(state: Detection, service: str, region: str, now: datetime) -> bool:
@@ -182,17 +180,6 @@ def active(state: Detection, test: bool) -> list[Active]:
     ]
 
 
-def is_open(known: Known) -> bool:
-    """Whether an alarm may still join an incident: it is not in `close` or later."""
-    return not known.ended and known.closed_at is None and known.phase not in ("close", "absorbed")
-
-
-def covering(state: Detection, service: str, test: bool) -> Known | None:
-    """Return the incident of a service: the open one, or the one that may still be reopened."""
-    found = [k for k in state.incidents.values() if service in k.services and k.test == test and not k.ended]
-    return next((k for k in found if is_open(k)), found[-1] if found else None)
-
-
 def _joinable(state: Detection, watched: Watched) -> Known | None:
     """Return the open multi-service event of the alarm's region; of what nobody knows, any open incident."""
     for known in state.incidents.values():
@@ -210,12 +197,7 @@ def _join(state: Detection, known: Known, alarms: list[Watched], now: datetime) 
         watched.plan = None
     known.services = unique([*known.services, *(w.fact.service for w in alarms)])
     known.regions = unique([*known.regions, *(w.fact.region for w in alarms)])
-    _tell_incident(state, known.id, [w.fact for w in alarms], plan, now)
-
-
-def _tell_incident(state: Detection, incident: str, facts: list[AlarmFact], plan: Plan | None, now: datetime) -> None:
-    change = AlarmsChanged(alarms=facts, plan=plan)
-    state.owe(Signal(workflow_id=incident, name="alarms_changed", payload=change.model_dump(mode="json")), now)
+    tell_alarms(state, known.id, [w.fact for w in alarms], plan, now)
 
 
 def make_event(state: Detection, group: Group, test: bool, now: datetime) -> bool:
@@ -288,7 +270,7 @@ def _split_off(state: Detection, said: messages.Split, name: str, resolved: Reso
         services=[said.service],
         regions=unique(w.fact.region for w in alarms) or event.regions,
         plan=resolved.plan,
-        title=_title(alarms[0].fact) if alarms else f"{said.service}: {said.reason}",
+        title=title_of(alarms[0].fact) if alarms else f"{said.service}: {said.reason}",
         linked_to=event.id,
         awaiting={event.id: now + HANDOVER_WITHIN},
     )
@@ -304,71 +286,6 @@ def _absorb(state: Detection, other: Known, target: Known, reason: str, now: dat
     other.phase, other.ended = "absorbed", True
     absorption = Absorption(into=target.id, reason=reason)
     state.owe(Signal(workflow_id=other.id, name="absorb", payload=absorption.model_dump(mode="json")), now)
-
-
-def new_id(state: Detection, now: datetime) -> str:
-    """Return the next incident's id: the day, and four or more characters that can be said aloud."""
-    state.opened += 1
-    digest = int.from_bytes(hashlib.sha256(f"{state.id} {state.opened} {now.isoformat()}".encode()).digest())
-    letters = ""
-    while True:
-        digest, index = divmod(digest, len(LETTERS))
-        letters += LETTERS[index]
-        name = f"INC-{now:%Y%m%d}-{letters}"
-        if len(letters) >= 4 and name not in state.incidents:
-            return name
-
-
-def open_incident(state: Detection, alarms: list[Watched], now: datetime, **given: Any) -> str:
-    """Open an incident for alarms, or for what `given` says (reports, a person)."""
-    name = given.pop("id", "") or new_id(state, now)
-    facts = [w.fact for w in alarms]
-    services = given.pop("services", None) or unique(f.service for f in facts)
-    regions = given.pop("regions", None) or unique(f.region for f in facts)
-    plan = given.pop("plan", Plan())
-    for watched in alarms:
-        watched.incident = name
-        plan = plan.merged(watched.plan) if watched.plan else plan
-        watched.plan = None
-    first = facts[0] if facts else None
-    incident = Incident(
-        **{
-            "id": name,
-            "clock_shift": state.clock_shift,
-            "detection": state.id,
-            "test": any(w.test for w in alarms),
-            "title": _title(first) if first else "",
-            "severity": min((f.severity for f in facts), default=3),
-            "opened_at": now,
-            "detected_by": first.source if first else "person",
-            "linked_to": _linked(state, services),
-            "alarms": {f.key: f for f in facts},
-            "services": services,
-            "regions": regions,
-            "plan": plan,
-            "policy": state.policy,
-            **given,
-        }
-    )
-    if any(f.source == "canary" for f in facts):
-        incident.customers_hit = "a canary fails"
-        incident.severity = min(incident.severity, 2)
-    state.incidents[name] = Known(
-        id=name, services=services, regions=regions, kind=incident.kind, test=incident.test, opened_at=now
-    )
-    origin = f"{state.id}/{state.opened}"
-    payload = incident.model_dump(mode="json")
-    state.owe(Start(workflow=INCIDENT, workflow_id=name, origin=origin, payload=payload), now)
-    return name
-
-
-def _title(fact: AlarmFact) -> str:
-    return fact.summary or f"{fact.service} {fact.metric or fact.alarm} in {fact.region}"
-
-
-def _linked(state: Detection, services: list[str]) -> str:
-    ended = [k for k in state.incidents.values() if k.closed_at and set(k.services) & set(services)]
-    return ended[-1].id if ended else ""
 
 
 def _open_declared(
@@ -401,62 +318,6 @@ def _open_declared(
         test=message.test,
         customers_hit=f"declared by {message.by}" if message.customers_impacted else "",
     )
-
-
-def _decide_report(state: Detection, report: messages.Report, resolved: Resolved, now: datetime) -> None:
-    home = resolved.facts.partition
-    if home != state.partition:
-        state.owe(_forward(state, home, "report", report), now)
-        return
-    fact = ReportFact(
-        at=now,
-        service=report.service,
-        region=report.region,
-        source=report.source,
-        count=report.count,
-        customer=report.customer,
-        text=report.text,
-        case=report.case,
-    )
-    if fact.case and any(r.case == fact.case and r.service == fact.service for r in state.reports):
-        state.repeats += 1
-        return
-    state.reports = [r for r in [*state.reports, fact] if now - r.at <= state.policy.reports_within][-REPORTS_KEPT:]
-    recent = [r for r in state.reports if r.service == fact.service]
-    over, social = _over(recent, state.policy)
-    known = covering(state, fact.service, report.test)
-    if known and is_open(known):
-        change = Reported(reports=[fact], over=over)
-        state.owe(Signal(workflow_id=known.id, name="reported", payload=change.model_dump(mode="json")), now)
-    elif over or social:
-        open_incident(
-            state,
-            [],
-            now,
-            services=[fact.service],
-            regions=unique(r.region for r in recent),
-            plan=resolved.plan,
-            title=over or social,
-            severity=2 if over else 4,
-            detected_by="reports",
-            customers_hit=over,
-            reports=recent,
-            test=report.test,
-        )
-
-
-def _over(recent: list[ReportFact], policy: Policy) -> tuple[str, str]:
-    """Return why the reports are an event: by case or phone (customers are hit), or by social noise alone."""
-    direct = [r for r in recent if r.source in ("case", "phone")]
-    minutes = int(policy.reports_within.total_seconds() // 60)
-    customers = unique(r.customer for r in direct)
-    counted = sum(r.count for r in direct)
-    noise = sum(r.count for r in recent if r.source == "social")
-    if len(customers) >= policy.reports_customers:
-        return f"{len(customers)} customers reported within {minutes} min ({', '.join(customers[:5])})", ""
-    if counted >= policy.reports_count:
-        return f"{counted} reports by case or phone within {minutes} min", ""
-    return "", f"{noise} social posts within {minutes} min" if noise >= policy.reports_count else ""
 
 
 def gone(state: Detection, known: Known, now: datetime) -> None:

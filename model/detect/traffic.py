@@ -1,4 +1,4 @@
-"""Traffic as the catalogue names it (D4): a stored series of a service in a region, and how it is judged.
+"""Traffic as the catalogue names it (D4, D6): a stored series of a service in a region, and how it is judged.
 
 traffic:
 checkout-orders:
@@ -22,13 +22,15 @@ Standing = Literal["learning", "unknown", "ok", "short", "lost", "high"]
 
 
 class Traffic(Entry):
-    """One series that says how much of a service is used.
+    """One series that says how much of a service is used, or how well it does.
 
     Attributes:
         id: Its name in alarms.
         service: A service id.
         region: A region of the catalogue.
         query: PromQL that names one series.
+        kpi: The key metric of the service that this is; the dashboard shows it there.
+        alarms: False for what is only shown, because something else alarms on it.
         every: Between two samples.
         zone: The time zone in whose days and weeks customers live.
         missing: What an absent sample means: none of the traffic, nothing at all, or that nothing is known.
@@ -44,6 +46,8 @@ class Traffic(Entry):
     service: str
     region: str
     query: str
+    kpi: str = ""
+    alarms: bool = True
     every: Round = Field(default="5m", validate_default=True)
     zone: str = "UTC"
     missing: Literal["breaching", "not_breaching", "ignore", "missing"] = "breaching"

@@ -11,27 +11,46 @@ from model.detect.traffic import Traffic
 from model.text import cut, escape
 from model.times import Moment
 
-BLIND_AFTER = 3
-"""Attempts in a row that brought nothing to judge, after which somebody is told: nobody goes blind unseen."""
 BLIND = 4
-"""Severity of that: a ticket, for the next working morning."""
+"""Severity of going blind (policy `watch_blind_after`): a ticket, for the next working morning."""
+POINTS = 24
+"""Of a series, shown on the dashboard: two hours of five minutes."""
 PARTIAL = 4
 """Severity of a partial shortfall, until a canary, an alarm or reports agree (design §5, facts-detection)."""
+
+
+class Point(BaseModel):
+    """A value of a series at a moment; None where none came."""
+
+    at: Moment
+    value: float | None = None
 
 
 class Seen(BaseModel):
     """What one watcher saw last.
 
     Attributes:
+        service: Whose.
+        metric: What it measures: a key metric, or the watcher itself.
+        unit: Of its values, where the catalogue does not say.
         alarms: Each alarm it can raise, and whether it does.
         why: What is wrong, or how it is.
         at: When it looked last.
+        points: What it measured last, oldest first (D6).
     """
 
     name: str
+    service: str = ""
+    metric: str = ""
+    unit: str = ""
     alarms: dict[str, Literal["ALARM", "OK"]] = {}
     why: str = ""
     at: Moment | None = None
+    points: list[Point] = []
+
+    def brief(self) -> "Seen":
+        """What goes into a history: without all but the last point."""
+        return self.model_copy(update={"points": self.points[-1:]})
 
 
 class Watch(BaseModel):

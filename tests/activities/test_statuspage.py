@@ -1,5 +1,6 @@
 """The public page: whole at every moment, harmless whatever is written on it, and without our names for an event."""
 
+import asyncio
 import xml.etree.ElementTree as ET
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -43,6 +44,14 @@ class Text(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
         self.tags.add(tag)
+
+
+async def test_two_workers_with_one_folder_lose_no_entry(tmp_path: Path) -> None:
+    workers = [EmbeddedPage(tmp_path / "status") for _ in range(3)]
+    await asyncio.gather(*(workers[n % 3].publish(entry(f"Line {n}.", minutes=n), f"k/{n}") for n in range(24)))
+    feed = ET.fromstring((tmp_path / "status" / "feed.atom").read_text())
+    texts = [e.findtext(f"{ATOM}content") for e in feed.findall(f"{ATOM}entry")]
+    assert texts == [f"Line {n}." for n in reversed(range(24))]
 
 
 async def test_an_entry_is_on_the_page_and_in_the_feed(tmp_path: Path) -> None:

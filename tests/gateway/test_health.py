@@ -1,12 +1,14 @@
 """The health dashboard: partition → region → service → key metric, from what `Detection` knows."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio.client import Client
 
-from gateway.health import partition_health
-from model.detect.partition import Detection, Watched
+from gateway.health import PartitionHealth, partition_health
+from model.detect.partition import Detection, Told, Watched, metric_key
+from model.detect.watch import Point, Seen
 from model.incident import AlarmFact
 from tests.gateway.house import TOKEN, House, new_name, until
 
@@ -23,9 +25,17 @@ def state(house: House, *alarms: Watched, partition: str = "") -> Detection:
     return Detection(partition=partition or house.partition, alarms={w.fact.key: w for w in alarms})
 
 
-def look(house: House, *alarms: Watched) -> dict[str, Any]:
+def metrics_of(health: PartitionHealth) -> list[dict[str, Any]]:
+    """Return the metrics of checkout-api in eu-west."""
+    (region,) = [one for one in health.regions if one.region == "eu-west"]
+    (service,) = [one for one in region.services if one.service == "checkout-api"]
+    return [metric.model_dump(mode="json") for metric in service.metrics]
+
+
+def look(house: House, *alarms: Watched, seen: Sequence[Seen] = ()) -> dict[str, Any]:
     """Return checkout-api in eu-west as the dashboard shows it with some alarms, and what is above it."""
-    told = partition_health(house.catalog, house.partition, state(house, *alarms)).model_dump(mode="json")
+    found = partition_health(house.catalog, house.partition, state(house, *alarms), seen={"eu-west": seen})
+    told = found.model_dump(mode="json")
     region = next(one for one in told["regions"] if one["region"] == "eu-west")
     service = next(one for one in region["services"] if one["service"] == "checkout-api")
     return {**service, "above": (told["state"], region["state"])}
@@ -91,6 +101,35 @@ def test_without_an_answer_nothing_is_called_ok(house: House) -> None:
     assert (states, told.error) == ({"unknown"}, "does not answer")
 
 
+def seen(*values: float | None, metric: str = "error-rate", **fields: Any) -> Seen:
+    points = [Point(at=SINCE + timedelta(minutes=5 * n), value=value) for n, value in enumerate(values)]
+    return Seen(name="checkout-errors", service="checkout-api", metric=metric, points=points, **fields)
+
+
+def test_a_metric_that_is_ok_has_its_last_value_and_a_short_series(house: House) -> None:
+    rate = look(house, seen=[seen(0.2, 0.3, None)])["metrics"][0]
+    assert (rate["name"], rate["key"], rate["state"]) == ("error-rate", True, "OK")
+    assert (rate["value"], rate["at"]) == (0.3, "2026-03-02T09:05:00Z")
+    assert [point["value"] for point in rate["series"]] == [0.2, 0.3, None]
+
+
+def test_what_is_watched_and_is_no_key_metric_has_a_row_of_its_own_and_its_alarm_is_there(house: House) -> None:
+    alarms = {"canary-buy": "ALARM"}
+    fails = watched("canary", alarm="canary-buy", source="canary")
+    told = look(house, fails, seen=[seen(0.4, metric="", unit="s", alarms=alarms)])
+    (row,) = [one for one in told["metrics"] if not one["key"]]
+    assert (row["name"], row["state"], row["alarms"], row["unit"]) == ("checkout-errors", "ALARM", ["canary-buy"], "s")
+
+
+def test_without_a_series_the_last_value_an_alarm_told_is_shown_and_since_when_it_is_ok(house: House) -> None:
+    known = state(house)
+    key = metric_key("checkout-api", "eu-west", "Error-Rate")
+    known.metrics[key] = Told(value=0.4, at=SINCE, ok_since=SINCE + timedelta(minutes=1))
+    rate = metrics_of(partition_health(house.catalog, house.partition, known))[0]
+    assert (rate["state"], rate["value"], rate["at"]) == ("OK", 0.4, "2026-03-02T09:00:00Z")
+    assert (rate["since"], rate["series"]) == ("2026-03-02T09:01:00Z", [])
+
+
 async def test_a_partition_that_does_not_answer_is_said(house: House, dead: Client) -> None:
     async with house.gateway(client=dead) as http:
         answer = await http.get("/api/health")
@@ -127,4 +166,5 @@ async def test_the_dashboard_shows_an_alarm_that_has_come_in_and_its_end(staffed
         await http.post("/alarms/allclear", json={**alarm, "state": "OK"})
         green = await until(lambda: shown("OK"))
     assert (red["value"], red["threshold"], red["alarms"], len(red["incidents"])) == (7, 2, [alarm["alarm"]], 1)
-    assert (green["since"], green["value"], green["alarms"]) == (None, None, [])
+    assert (green["value"], green["alarms"]) == (7, []), "the last value told is still shown, with its time"
+    assert green["since"] > red["since"]

@@ -8,10 +8,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2 as httpx
 import pytest
+from fastapi import FastAPI
 from temporalio.client import Client
 
+from gateway.elsewhere import MOST, pages_elsewhere
+from gateway.phone import Phone, phone_routes
 from link.signing import page_link, sign
-from model.incident import Engagement, Incident, Responder
+from model.incident import Engagement, Incident, Paged, Responder
 from store import open_store
 from tests.gateway.house import SECRET, House, an_incident, record
 
@@ -173,7 +176,10 @@ async def test_without_the_store_the_page_says_so(house: House, tmp_path: Any) -
     assert page.status_code == 503
 
 
-async def test_what_cannot_be_sent_stays_in_its_field(house: House, dead: Client) -> None:
+async def test_what_cannot_be_sent_stays_in_its_field(
+    house: House, dead: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.phone.SEND_WITHIN", timedelta(seconds=0.2))
     it = await recorded(house)
     form = {
         "t": sign(SECRET, it.id, "ana"),
@@ -192,7 +198,7 @@ async def test_what_cannot_be_sent_stays_in_its_field(house: House, dead: Client
 @pytest.mark.parametrize("text", ["", "   ", "\r\n"])
 async def test_an_empty_text_is_asked_for(house: House, text: str) -> None:
     it = await recorded(house)
-    form = {"t": sign(SECRET, it.id, "ana"), "act": "release", "key": "k", "text": text}
+    form = {"t": sign(SECRET, it.id, "ana"), "act": "release", "key": "k", "reason": text}
     async with house.gateway() as http:
         page = await http.post(f"/i/{it.id}", data=form, follow_redirects=True)
     assert "Write a few words first." in text_of(page)
@@ -231,3 +237,96 @@ async def test_the_link_of_a_page_opens_it(house: House) -> None:
     link = page_link("http://127.0.0.1:8600/", SECRET, it.id, "ana")
     async with house.gateway(sender=("203.0.113.7", 1), token="machines only") as http:
         assert "Payments fail" in text_of(await http.get(link))
+
+
+def only_the_phone(house: House, client: Client, **options: Any) -> httpx.AsyncClient:
+    app = FastAPI()
+    app.include_router(phone_routes(Phone(client, house.store, SECRET, **options)))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8600")
+
+
+async def test_while_no_workflow_answers_the_catalogue_says_what_waits_and_where_the_call_is(
+    house: House, dead: Client
+) -> None:
+    now = datetime.now(UTC)
+    called = {
+        team: Engagement(team=team, reason="owner", called_at=now, clock_from=now) for team in ("checkout", "gone")
+    }
+    it = await recorded(house, engagements=called, people={"ana": Responder(pages=[a_page(now)])})
+    async with only_the_phone(house, dead, catalog=lambda: house.catalog) as http:
+        page = await http.get(path_of(it.id))
+    said = text_of(page)
+    assert "You are paged for checkout" in said
+    assert "Join the call" in said
+    assert "You are Ana Ng here" in said
+
+
+def a_page(at: datetime) -> Paged:
+    return Paged(at=at, team="checkout", channel="sms", contact=0, level=1, call=1, key="k", confirmed=True)
+
+
+async def test_a_storm_lists_the_pages_that_wait_and_says_when_it_did_not_look_at_all(house: House) -> None:
+    now = datetime.now(UTC)
+    called = {"checkout": Engagement(team="checkout", reason="owner", called_at=now, clock_from=now)}
+    storm = [
+        await recorded(house, title=f"Storm {n}", engagements=called, people={"ana": Responder(pages=[a_page(now)])})
+        for n in range(8)
+    ]
+    await recorded(house, title="Over", phase="reflect", people={"ana": Responder(pages=[a_page(now)])})
+    async with house.gateway() as http:
+        few = text_of(await http.get(path_of(storm[0].id)))
+        for _ in range(MOST):
+            await recorded(house)
+        many = text_of(await http.get(path_of(storm[0].id)))
+    assert "Also waiting for you: 7 more" in few
+    assert "Storm 7" in few
+    assert "Over" not in few
+    assert "There may be more" not in few
+    assert "There may be more: 7 more incidents are open" in many
+
+
+async def test_other_pages_are_left_out_and_it_is_said_when_the_record_does_not_answer(
+    house: House, tmp_path: Any
+) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/empty.db")
+    found = await pages_elsewhere(store, "ana", NOBODY)
+    await store.close()
+    assert not found.pages
+    assert "does not answer" in found.missing
+
+
+DECISION = {"act": "decide", "proposal": "3", "verdict": "reject", "reason": "it is <older> than that"}
+
+
+async def test_a_decision_that_cannot_be_sent_waits_on_the_page_to_be_sent_again(
+    house: House, dead: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.phone.SEND_WITHIN", timedelta(seconds=0.2))
+    it = await recorded(house)
+    form = {**DECISION, "t": sign(SECRET, it.id, "ana"), "key": "once"}
+    async with house.gateway(client=dead) as http:
+        page = await http.post(f"/i/{it.id}", data=form)
+    assert page.status_code == 503
+    again = page.text[page.text.index("Not sent yet") :].split("</form>")[0]
+    assert "reject 3" in again
+    assert "it is &lt;older&gt; than that</textarea>" in again
+    for name, value in (("act", "decide"), ("key", "once"), ("proposal", "3"), ("verdict", "reject")):
+        assert f'name="{name}" value="{value}"' in again, name
+
+
+@pytest.mark.parametrize(
+    ("form", "asked"),
+    [
+        ({"act": "decide", "proposal": "1"}, "Say which: approve or reject."),
+        ({"act": "notify", "draft": "1"}, "Say which: send or hold."),
+        ({"act": "state_impact", "text": "all well"}, "Say whether: yes, no or unknown."),
+        ({"act": "confirm_recovery", "recovered": "true"}, "Say who sees it"),
+    ],
+    ids=lambda given: given["act"] if isinstance(given, dict) else "",
+)
+async def test_a_form_without_its_answer_is_asked_for_it(house: House, form: dict[str, str], asked: str) -> None:
+    it = await recorded(house)
+    async with house.gateway() as http:
+        told = {"t": sign(SECRET, it.id, "ana"), "key": "k", **form}
+        page = await http.post(f"/i/{it.id}", data=told, follow_redirects=True)
+    assert asked in text_of(page)

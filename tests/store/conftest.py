@@ -1,33 +1,55 @@
-"""Every test gets a fresh SQLite database.
+"""Every test gets a fresh database, once in SQLite and once in PostgreSQL, as far as that can be had here."""
 
-Where `ALLCLEAR_TEST_POSTGRES` is the URL of a PostgreSQL database that may be emptied, the tests use that
-too; they cannot share it side by side: `pytest -n 0`.
-"""
-
-import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from store import Store
-from store.migrate import downgrade, upgrade
+from store.migrate import upgrade
+from store.tables import Base
+from tests.store.postgres import Postgres, postgres
 from tests.store.samples import opened
 
-POSTGRES = os.environ.get("ALLCLEAR_TEST_POSTGRES", "")
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    with postgres() as it:
+        yield it
 
 
-@pytest.fixture(params=["sqlite", *(["postgresql"] if POSTGRES else [])])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/store/allclear.db"
-    upgrade(POSTGRES)
-    downgrade(POSTGRES, "base")
-    return POSTGRES
+@pytest.fixture(scope="session")
+def migrated(server: Postgres) -> str:
+    """A database with all tables, for all tests that change no table."""
+    url = server.url(server.database())
+    upgrade(url)
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
-async def store(url: str) -> AsyncIterator[Store]:
-    upgrade(url)
-    async with opened(url) as it:
+def url(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """Where a store can be made; nothing is there yet."""
+    if kind == "sqlite":
+        return f"sqlite:///{tmp_path}/store/allclear.db"
+    server: Postgres = request.getfixturevalue("server")
+    return server.url(server.database())
+
+
+@pytest.fixture
+async def store(kind: str, request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    """A store with all its tables, and nothing in them."""
+    own = kind == "sqlite" or "url" in request.fixturenames
+    address: str = request.getfixturevalue("url" if own else "migrated")
+    if own:
+        upgrade(address)
+    async with opened(address) as it:
+        if not own:
+            async with it.engine.begin() as connection:
+                for table in reversed(Base.metadata.sorted_tables):
+                    await connection.execute(table.delete())
         yield it

@@ -147,7 +147,7 @@ async def test_an_incident_is_found_by_its_last_characters(store: Store, said: s
     assert [it.id for it in await store.find(said)] == [ID]
 
 
-@pytest.mark.parametrize("said", ["", "f3a", "7F3", "7F3B", "7F3A-", "%%%%", "____", "20260302"])
+@pytest.mark.parametrize("said", ["", "f3a", "7F3", "7F3B", "7F3A-", "%%%%", "____", "20260302", "7F3A\0"])
 async def test_what_names_no_incident_finds_none(store: Store, said: str) -> None:
     await put(store, incident())
     assert await store.find(said) == []

@@ -5,6 +5,7 @@ import os
 import secrets
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr
 
@@ -25,6 +26,9 @@ class Settings(IntakeSettings, PagingSettings, ChatSettings, TicketSettings, Sta
     catalog: Path = Field(default=EXAMPLE_CATALOG, description="The organisation's catalogue.")
     namespace: str = Field(default="allclear", description="Temporal namespace of the embedded server.")
     store: str = Field(default="", description="Database URL; default: SQLite in the data folder.")
+    store_password: SecretStr = Field(
+        default=SecretStr(""), description="Password of the database, where its URL has none; a file is safer."
+    )
     gateway_host: str = Field(default="127.0.0.1", description="Where the gateway listens.")
     gateway_port: int = Field(default=8600, description="0 takes a free port.")
     temporal_port: int = Field(default=7243, description="Port of the embedded server; 0 takes a free one.")
@@ -49,8 +53,21 @@ class Settings(IntakeSettings, PagingSettings, ChatSettings, TicketSettings, Sta
 
     @property
     def store_url(self) -> str:
-        """Return the database URL."""
-        return self.store or f"sqlite+aiosqlite:///{self.data / 'allclear.db'}"
+        """Return the database URL, with the password that it may have apart.
+
+        Raises:
+            Refused: There is no place for it.
+        """
+        password = self.store_password.get_secret_value()
+        if not password:
+            return self.store or f"sqlite+aiosqlite:///{self.data / 'allclear.db'}"
+        kind, found, rest = self.store.partition("://")
+        user, at, where = rest.partition("@")
+        if not found or not user or not at or ":" in user or "/" in user:
+            raise Refused(
+                "ALLCLEAR_STORE_PASSWORD: ALLCLEAR_STORE has no place for it; postgresql://user@host/database"
+            )
+        return f"{kind}://{user}:{quote(password, safe='')}@{where}"
 
     @property
     def gateway_url(self) -> str:

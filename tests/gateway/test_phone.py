@@ -53,7 +53,7 @@ async def test_without_a_worker_the_page_shows_what_was_recorded(house: House) -
     assert page.status_code == 200
     for words in (
         f"SEV2 {it.id}", "Payments fail", "Open for 12 min", "checkout-api", "eu-west", "a canary fails",
-        "kim", "checkout being paged", "error: 503 from host 17", "recorded last", "Acknowledge",
+        "Kim", "checkout being paged", "error: 503 from host 17", "recorded last", "Acknowledge",
         "I’m in", "Not us",
     ):  # fmt: skip
         assert words in said, words

@@ -21,6 +21,7 @@ PROMETHEUS = shutil.which("prometheus")
 
 pytestmark = [
     pytest.mark.heavy,
+    pytest.mark.timeout(300),
     pytest.mark.skipif(
         not (PROMETHEUS and ALERTMANAGER), reason="no prometheus with prometheus-alertmanager is installed here"
     ),

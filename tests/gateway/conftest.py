@@ -62,14 +62,14 @@ def example() -> Catalog:
 
 
 @pytest.fixture(scope="session")
-async def staffed(worked: Client, example: Catalog, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    """An organisation whose workflows run."""
+async def staffed_house(
+    worked: Client, example: Catalog, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[House]:
+    """What `staffed` gives, for all tests of this process."""
     folder: Path = tmp_path_factory.mktemp("staffed")
     url = f"sqlite:///{folder}/allclear.db"
     upgrade(url)
     store = open_store(url)
-    before = live.live(), live.policy()
-    live.use(example, example.policy)
     connectors = Connectors(
         pagers={"*": OutboxPager(store)},
         messengers={"*": OutboxMessenger(store)},
@@ -82,8 +82,13 @@ async def staffed(worked: Client, example: Catalog, tmp_path_factory: pytest.Tem
     async with make_workers(worked, connectors, secret=SECRET):
         yield House(worked, store, example, "public")
     await store.close()
-    if before[0]:
-        live.use(before[0], before[1])
+
+
+@pytest.fixture
+def staffed(staffed_house: House) -> House:
+    """An organisation whose workflows run; its catalogue is live again, whichever another test's worker used since."""
+    live.use(staffed_house.catalog, staffed_house.catalog.policy)
+    return staffed_house
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ PROMETHEUS = shutil.which("prometheus")
 
 pytestmark = [
     pytest.mark.heavy,
-    pytest.mark.timeout(300),
     pytest.mark.skipif(
         not (PROMETHEUS and ALERTMANAGER), reason="no prometheus with prometheus-alertmanager is installed here"
     ),
@@ -89,8 +88,8 @@ async def test_a_target_that_is_down_opens_an_incident_and_clears_it_when_it_is_
         alertmanager(tmp_path, f"{address.url}/alarms/alertmanager") as url,
         prometheus(tmp_path / "prometheus", where, url.removeprefix("http://")),
     ):
-        incident = await until(in_alarm, within=100)
+        incident = await until(in_alarm, within=60)
         known: list[Known] = await detection.query("open_incidents", result_type=list[Known])
         assert "storage" in next(k.services for k in known if k.id == incident)
         down.clear()
-        await until(clear, within=100)
+        await until(clear, within=60)

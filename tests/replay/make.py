@@ -5,7 +5,7 @@ are there stay: what ran in production must go on replaying.
 """
 
 import asyncio
-import gzip
+import lzma
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -149,7 +149,7 @@ async def _rounds(watch: WorkflowHandle[Any, Any]) -> bool:
 
 async def _keep(client: Client, workflow_id: str, name: str) -> None:
     history = await client.get_workflow_handle(workflow_id).fetch_history()
-    (FOLDER / f"{name}.json.gz").write_bytes(gzip.compress(history.to_json().encode(), 9, mtime=0))
+    (FOLDER / f"{name}.json.xz").write_bytes(lzma.compress(history.to_json().encode()))
 
 
 OTHERS: Mapping[str, Callable[[], Awaitable[None]]] = {"ops-review": make_ops_review, "watch": make_watch}

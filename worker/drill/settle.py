@@ -62,6 +62,7 @@ class Settler:
         self._client = client
         self.ids: list[str] = []
         self._over: set[str] = set()
+        self._read: dict[str, tuple[int, bool]] = {}
 
     def started(self, workflow_id: str) -> None:
         """Hear of a process."""
@@ -88,20 +89,32 @@ class Settler:
             raise TimeoutError(f"still under way after {PATIENCE:g} s: {', '.join(busy)}") from None
 
     async def _is_busy(self, workflow_id: str) -> bool:
+        """Whether anything is under way; a history is read again only when it has grown: reading one takes the server's
+        time from the work that is waited for."""
+        handle = self._client.get_workflow_handle(workflow_id)
         try:
-            history = await self._client.get_workflow_handle(workflow_id).fetch_history()
+            length = (await handle.describe()).history_length
+            read, busy = self._read.get(workflow_id, (0, True))
+            if read == length:
+                return busy
+            history = await handle.fetch_history()
         except RPCError:
             return True
-        last = history.events[-1].event_type
+        busy = self._says(workflow_id, history.events)
+        self._read[workflow_id] = (len(history.events), busy)
+        return busy
+
+    def _says(self, workflow_id: str, events: Sequence[HistoryEvent]) -> bool:
+        last = events[-1].event_type
         if last in _OVER:
             self._over.add(workflow_id)
             return False
         if last == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
             return True
         if last == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
-            cause = history.events[-1].workflow_task_failed_event_attributes.failure.message
+            cause = events[-1].workflow_task_failed_event_attributes.failure.message
             raise RuntimeError(f"{workflow_id} is wedged: {cause}")
-        return _under_way(history.events)
+        return _under_way(events)
 
 
 def _under_way(events: Sequence[HistoryEvent]) -> bool:

@@ -8,6 +8,8 @@ from typing import Final
 
 from model.effects import Outcome, Page
 
+Key = tuple[str, str, str, bool]
+"""Person, channel, address, and whether it is a test: its pages stay in the house."""
 Send = Callable[[list[Page], str], Awaitable[Outcome]]
 """Sends what waited as one page, under a key."""
 KNOWN: Final = 5000
@@ -37,8 +39,8 @@ class Bundles:
         self._within = within
         self._clock = clock
         self._sleep = sleep
-        self._last: dict[tuple[str, str, str], tuple[float, int]] = {}
-        self._waiting: dict[tuple[str, str, str], _Bundle] = {}
+        self._last: dict[Key, tuple[float, int]] = {}
+        self._waiting: dict[Key, _Bundle] = {}
 
     async def send(self, page: Page, key: str, send: Send) -> Outcome:
         """Send a page at once, if it is the first or worse than the last; else with those that come meanwhile.
@@ -46,16 +48,17 @@ class Bundles:
         Returns:
             How it went, for the bundle as for each of its pages.
         """
-        contact = page.person, page.contact.channel, page.contact.address
-        if (bundle := self._waiting.get(contact)) is not None:
-            bundle.pages.append(page)
-            return await asyncio.shield(bundle.sent)
+        contact = page.person, page.contact.channel, page.contact.address, page.test
         now, within = self._clock(), self._within()
         at, severity = self._last.get(contact, (now - within, 0))
+        waiting = self._waiting.get(contact)
         wait = at + within - now
-        if wait <= 0 or page.severity < severity:
+        if page.severity < severity or (wait <= 0 and waiting is None):
             self._remember(contact, now, page.severity)
             return await send([page], key)
+        if waiting is not None:
+            waiting.pages.append(page)
+            return await asyncio.shield(waiting.sent)
         bundle = self._waiting[contact] = _Bundle([page], key)
         try:
             await self._sleep(wait)
@@ -74,7 +77,7 @@ class Bundles:
         bundle.sent.set_result(outcome)
         return outcome
 
-    def _remember(self, contact: tuple[str, str, str], at: float, severity: int) -> None:
+    def _remember(self, contact: Key, at: float, severity: int) -> None:
         self._last.pop(contact, None)
         self._last[contact] = at, severity
         while len(self._last) > KNOWN:

@@ -89,6 +89,28 @@ async def test_something_worse_does_not_wait(phone: Phone, send: Callable[[Page]
     assert phone.rings == [["a"], ["b"]]
 
 
+async def test_something_worse_does_not_wait_with_those_that_wait_already(
+    phone: Phone, send: Callable[[Page], Awaitable[Outcome]]
+) -> None:
+    await send(page("a", severity=3))
+    waiting = await begun(send(page("b", severity=3)))
+    await send(page("c", severity=1))
+    assert phone.rings == [["a"], ["c"]]
+    phone.move(WITHIN)
+    await asyncio.gather(*waiting)
+    assert phone.rings == [["a"], ["c"], ["b"]]
+
+
+async def test_a_test_never_takes_a_real_page_with_it(phone: Phone, send: Callable[[Page], Awaitable[Outcome]]) -> None:
+    test = page("a").model_copy(update={"test": True})
+    await send(test)
+    await send(page("b"))
+    waiting = await begun(send(test), send(page("c")))
+    phone.move(WITHIN)
+    await asyncio.gather(*waiting)
+    assert phone.rings == [["a"], ["b"], ["a"], ["c"]]
+
+
 async def test_a_bundle_that_is_not_taken_is_not_taken_for_any_of_them(
     phone: Phone, send: Callable[[Page], Awaitable[Outcome]]
 ) -> None:

@@ -122,7 +122,7 @@ class Poster:
             httpx2.AsyncClient(verify=self.trust, timeout=self.within.total_seconds()) as client,
             client.stream(method, url, content=body, headers=headers) as answer,
         ):
-            raw = b""
+            raw = bytearray()
             async for part in answer.aiter_raw():
                 raw += part
                 if len(raw) >= self.largest:

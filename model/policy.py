@@ -154,7 +154,8 @@ class Policy(BaseModel):
     bundle_within: Duration = _named(
         2 * _SECOND,
         "E6: further pages to a contact within this of the last one go out together, as one. Short: the second may be "
-        "another team's, and must not wait.",
+        "another team's, and must not wait. At most 3 s: the page's own time ends soon after.",
+        le=3 * _SECOND,
     )
     next_level_within: BySeverity = _named(
         _minutes({1: 5, 2: 5, 3: 10}),

@@ -29,7 +29,8 @@ FIRST = Priority(priority_key=1)
 QUICK = timedelta(seconds=5)
 """What answers from memory, or with one word to Temporal. Never a local activity: one whose end meets a query is told
 to the workflow one task later than to its replay (`docs/decisions/no-local-activities.md`)."""
-PAGE_WITHIN = timedelta(seconds=10)
+PAGE_WITHIN = timedelta(seconds=12)
+"""Three seconds beside others (`Policy.bundle_within`), eight for the provider, and one to say how it went."""
 OTHERS_WITHIN = timedelta(seconds=30)
 MIRROR_WITHIN = timedelta(seconds=90)
 NOTICE_WITHIN = timedelta(seconds=120)

@@ -3,13 +3,18 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
+from pydantic import ValidationError
 
+from activities.paging import send as sending
 from activities.paging.bundle import Bundles
 from model.effects import Outcome, Page
 from model.engage.pagetext import LONGEST, bundle_text
+from model.policy import Policy
 from tests.activities.paging.orders import LINK, order
+from workflows import errands
 
 WITHIN = 2.0
 
@@ -132,6 +137,14 @@ async def test_when_the_attempt_that_sends_is_ended_the_others_begin_again(
     phone.move(WITHIN)
     await send(page("c"))
     assert phone.rings == [["a"], ["c"]]
+
+
+def test_whoever_waits_for_others_still_has_the_provider_s_whole_time() -> None:
+    longest = timedelta(seconds=3)
+    assert Policy(bundle_within=longest).bundle_within == longest
+    with pytest.raises(ValidationError, match="less than or equal to 3 seconds"):
+        Policy(bundle_within=longest + timedelta(seconds=1))
+    assert longest + sending.WITHIN < errands.PAGE_WITHIN
 
 
 def test_the_text_says_how_many_how_bad_and_where_to_answer() -> None:

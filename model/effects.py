@@ -162,12 +162,17 @@ class Notice(BaseModel):
 
 
 class Publication(BaseModel):
-    """An entry on the public status page; a person has asked for it."""
+    """An entry on the public status page; a person has asked for it.
+
+    Attributes:
+        services: What it is about, as customers call it.
+    """
 
     lane: Literal["publish"] = "publish"
     incident: str
     draft: int
     about: ExternalText
+    services: list[str] = []
     text: ExternalText
     status: Literal["wrong", "mitigated", "resolved"]
     by: str = ""

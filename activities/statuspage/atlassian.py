@@ -6,7 +6,6 @@ attempt that is repeated finds it, and subscribers are not told twice. Our own n
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -108,8 +107,9 @@ class Statuspage(StatusPage):
         self, order: Publication, found: _Json | None, others: Sequence[_Json], components: Sequence[_Json]
     ) -> dict[str, Any]:
         """Return which components an entry is about, and what becomes of them."""
-        mentioned = {c["id"] for c in components if not c.get("group") and _mentions(order.about.external, c)}
-        concerned = mentioned | {component["id"] for component in (found or {}).get("components") or []}
+        names = {name.casefold() for name in order.services}
+        named = {c["id"] for c in components if not c.get("group") and str(c.get("name", "")).casefold() in names}
+        concerned = named | {component["id"] for component in (found or {}).get("components") or []}
         elsewhere = {component["id"] for incident in others for component in incident.get("components") or []}
         now = {component["id"]: component.get("status", "") for component in components}
         if order.status == "wrong":
@@ -187,9 +187,3 @@ def _kept(incident: _Json | None) -> dict[str, Any]:
         "name": kept.get("name", ""),
         "entries": list(entries) if isinstance(entries, list) else [],
     }
-
-
-def _mentions(about: str, component: _Json) -> bool:
-    """Whether a heading names a component, as whole words."""
-    name = str(component.get("name", ""))
-    return bool(name) and bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", about, re.IGNORECASE))

@@ -222,6 +222,7 @@ def _go(incident: Incident, made: Draft, facts: ExternalFacts, text: ExternalTex
             incident=incident.id,
             draft=made.n,
             about=heading(facts.services, names(incident)),
+            services=facts.services,
             text=text,
             status=_said(incident, made.kind),
             by=made.by,

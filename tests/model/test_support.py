@@ -359,7 +359,7 @@ def test_only_a_person_puts_something_on_the_public_page():
     assert not day.posts
     day.say("notify", by="sam", audience="external", text="Payments fail for some.", public=True)
     [(_, post)] = day.posts
-    assert (post.status, post.about.external) == ("wrong", "Checkout")
+    assert (post.status, post.about.external, post.services) == ("wrong", "Checkout", ["Checkout"])
     assert [to for to, _ in external(day.incident)][-2:] in (
         [["acme", "globex", "umbra"], ["public"]],
         [["public"], ["acme", "globex", "umbra"]],

@@ -89,8 +89,10 @@ class Settler:
             raise TimeoutError(f"still under way after {PATIENCE:g} s: {', '.join(busy)}") from None
 
     async def _is_busy(self, workflow_id: str) -> bool:
-        """Whether anything is under way; a history is read again only when it has grown: reading one takes the server's
-        time from the work that is waited for."""
+        """Whether anything is under way.
+
+        A history is read again only when it has grown: reading takes the server's time from what is waited for.
+        """
         handle = self._client.get_workflow_handle(workflow_id)
         try:
             length = (await handle.describe()).history_length

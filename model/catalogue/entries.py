@@ -17,6 +17,8 @@ from model.times import find_zone, shown
 
 SOURCES: Final = ("allclear", "alertmanager", "cloudwatch", "eventbridge", "grafana", "datadog", "cloudevents")
 """Who sends alarms, as the gateway's addresses are called: `/alarms/{source}`."""
+GLOBAL: Final = "global"
+"""The region of a service that has none."""
 LABEL: Final = re.compile(r"\{([^{}]*)\}")
 """Where a rule takes a word from a label: `{app}`."""
 

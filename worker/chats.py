@@ -21,8 +21,10 @@ from model.text import NAME_LIMIT, Refused
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from activities.comms.matrix import Heard, Matrix
-    from activities.comms.slack import Slack, SlackVoice
+    from activities.comms.matrix.account import Matrix
+    from activities.comms.matrix.ears import Heard
+    from activities.comms.slack.voice import SlackVoice
+    from activities.comms.slack.workspace import Slack
 
 SEND_WITHIN: Final = timedelta(seconds=8)
 """How long it is tried to send what a person said; then the message is taken up again from the room, and meanwhile what
@@ -42,11 +44,11 @@ def mirrors_of(settings: Settings) -> list[Mirror]:
     """
     found: list[Mirror] = []
     if slack := _slack(settings):
-        from activities.comms.slack import SlackRooms
+        from activities.comms.slack.channels import SlackRooms
 
         found.append(SlackRooms(slack, private=settings.slack_private, archive=settings.chat_archive))
     if matrix := _matrix(settings):
-        from activities.comms.matrix import MatrixRooms
+        from activities.comms.matrix.rooms import MatrixRooms
 
         found.append(MatrixRooms(matrix, archive=settings.chat_archive))
     return found
@@ -61,7 +63,7 @@ def slack_side(settings: Settings) -> "tuple[list[str], SlackVoice] | None":
     slack, secrets = _slack(settings), settings.slack_signing()
     if slack is None or not secrets:
         return None
-    from activities.comms.slack import SlackVoice
+    from activities.comms.slack.voice import SlackVoice
 
     return secrets, SlackVoice(slack)
 
@@ -91,7 +93,7 @@ def _slack(settings: Settings) -> "Slack | None":
         return None
     # Imported here: an installation without Slack is spared it.
     try:
-        from activities.comms.slack import Slack
+        from activities.comms.slack.workspace import Slack
     except ModuleNotFoundError:
         raise Refused("ALLCLEAR_SLACK_TOKEN: install its client: pip install 'allclear-incidents[slack]'") from None
     try:
@@ -107,7 +109,7 @@ def _matrix(settings: Settings) -> "Matrix | None":
     if not token:
         raise Refused("ALLCLEAR_MATRIX_TOKEN: the homeserver needs the access token of AllClear's account")
     try:
-        from activities.comms.matrix import Matrix
+        from activities.comms.matrix.account import Matrix
     except ModuleNotFoundError:
         raise Refused("ALLCLEAR_MATRIX_URL: install its client: pip install 'allclear-incidents[matrix]'") from None
     try:
@@ -166,7 +168,8 @@ async def hearing(client: Client, settings: Settings, say: Callable[[str], None]
     if matrix is None:
         yield
         return
-    from activities.comms.matrix import CHANNEL, MatrixEars
+    from activities.comms.matrix.ears import MatrixEars
+    from activities.comms.matrix.events import CHANNEL
 
     async def send(incident: str, name: str, payload: dict[str, Any]) -> Answer:
         with proven():

@@ -1,9 +1,12 @@
 """What a room for an incident shows, whatever the chat: topic, pinned notice, the lines worth a message (C2)."""
 
+import hashlib
+import json
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from activities.mirror import Guest, Subject
+from model.coordinate.spoken import room_name
 from model.matter import SYSTEM, Entry, What
 from model.text import clean, cut, one_line
 
@@ -28,6 +31,8 @@ LAST: Final[frozenset[What]] = frozenset({"closed", "all_clear"})
 """Entries for which no room is made again that was removed: nobody is in it."""
 ALL_CLEAR: Final = "ALL CLEAR · "
 """How the topic begins once nothing is owed any more."""
+NAMES: Final = 9
+"""Names tried for a room: its own, then with a number behind it."""
 LINE_LONGEST: Final = 2500
 """Bytes of a line: a text of Slack's has 3000 characters at most, and what is escaped becomes longer."""
 LINK_LONGEST: Final = 1000
@@ -42,6 +47,12 @@ HOW: Final = (
     "a reply to a line goes into the ticket."
 )
 """What a notice says about speaking in the room."""
+
+
+def names(incident: str) -> list[str]:
+    """Return the names tried for the room of an incident, the first of them its own."""
+    base = room_name(incident)
+    return [base, *(f"{base}-{number}" for number in range(2, NAMES + 1))]
 
 
 def told(entry: Entry, here: tuple[str, ...]) -> bool:
@@ -96,6 +107,11 @@ def notice(subject: Subject, lost: Mapping[str, str]) -> str:
         lines += [f"Not here: {cut(one_line(missing), BODY_LONGEST // 2)}{more}."] if lost else []
         lines.append(HOW)
     return "\n".join(text for text in lines if text)
+
+
+def digest(*said: Any) -> str:
+    """Return what tells a notice from one that says something else."""
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 
 def links(subject: Subject) -> list[tuple[str, str]]:

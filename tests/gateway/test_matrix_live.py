@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from activities.comms.matrix import Matrix, MatrixRooms
+from activities.comms.matrix.account import Matrix
+from activities.comms.matrix.rooms import MatrixRooms
 from link import catalog as live
 from model.catalogue.entries import Contact
 from tests.activities.comms.conftest import homeserver  # noqa: F401

@@ -1,34 +1,22 @@
-"""Slack: a channel per incident that shows where it stands, and what the gateway needs to answer people there.
+"""A Slack channel per incident, which shows where it stands.
 
 Slack has no key against posting twice, so every message carries its key as metadata, and is looked for before it is
 posted. It retries nothing here: who owes a line decides when it is tried again.
 """
 
-import asyncio
-import hashlib
-import json
-import logging
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from html import unescape
 from typing import Any, Final
 
-import aiohttp
-from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.web.async_slack_response import AsyncSlackResponse
-
 from activities import Failed
 from activities.comms import rooms
+from activities.comms.slack.blocks import LINE, NOTICE, blocks_of, escaped, plain
+from activities.comms.slack.workspace import Said, Slack
 from activities.mirror import Gone, Mirror, Place, Subject
-from activities.posting import LONGEST_PAUSE, WITHIN, web_host
-from model.coordinate.spoken import incident_of, room_name
+from model.coordinate.spoken import room_name
 from model.matter import Entry
-from model.text import cut, one_line
-from model.times import short
 
-API: Final = "https://slack.com/api/"
 CHANNEL: Final = "slack"
 """How contacts name it; their address is a member id (`U…`)."""
 NEEDS: Final = frozenset({"chat:write", "pins:read", "pins:write", "reactions:write"})
@@ -37,114 +25,13 @@ NEEDS_PUBLIC: Final = frozenset({"channels:manage", "channels:read", "channels:h
 NEEDS_PRIVATE: Final = frozenset({"groups:write", "groups:read", "groups:history"})
 TOPIC_LONGEST: Final = 250
 """Characters of a topic; counted in bytes, so never too many."""
-NAMES: Final = 9
-"""Names tried for a channel: its own, then with a number behind it."""
 PAGES: Final = 50
 """Pages of a thousand channels that are looked through for one."""
 LOOKED_BACK: Final = 100
 """Messages among which one is looked for before it is posted: one page, more than people write while a worker dies."""
 AT_ONCE: Final = 100
 """People invited by one call."""
-BOXES: Final = 5
-"""Links beside the text: as many as there are calls in a large event."""
-
-_LINE, _NOTICE = "allclear_line", "allclear_notice"
 _GONE: Final = frozenset({"channel_not_found", "is_archived", "not_in_channel"})
-_LATER: Final = frozenset(
-    {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
-)
-
-# It would log every answer.
-logging.getLogger("slack_sdk").setLevel(logging.WARNING)
-
-
-class _Said(Failed):
-    """Slack said no.
-
-    Attributes:
-        code: Its word for why.
-        users: What it says of each account.
-    """
-
-    def __init__(self, method: str, code: str, answer: Mapping[str, Any], **how: Any) -> None:
-        needs = f"; it needs {answer['needed']}" if code == "missing_scope" and answer.get("needed") else ""
-        super().__init__(f"Slack refused {method}: {one_line(code)}{needs}", **how)
-        self.code = code
-        errors = answer.get("errors")
-        self.users = {
-            str(one.get("user", "")): str(one.get("error", ""))
-            for one in (errors if isinstance(errors, list) else [])
-            if isinstance(one, Mapping)
-        }
-
-
-class Slack:
-    """Calls Slack's Web API: each within a limit, none twice."""
-
-    def __init__(self, token: str, url: str = API, within: timedelta = WITHIN) -> None:
-        """Use a bot token.
-
-        Args:
-            token: `xoxb-…`.
-            url: Where the Web API is.
-            within: How long one answer may take.
-
-        Raises:
-            Failed: `url` is no web address, or the token would travel in the clear.
-        """
-        web_host(url)
-        self._token = token
-        self._within = within
-        seconds = max(int(within.total_seconds()), 1)
-        self.web = AsyncWebClient(token=token, base_url=url, timeout=seconds, retry_handlers=[])
-
-    async def call(self, method: str, asked: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
-        """Return what Slack answered.
-
-        Raises:
-            Failed: There was no answer; as `_Said`, where Slack said no.
-        """
-        answer = await self.ask(method, asked)
-        return dict(answer.data) if isinstance(answer.data, dict) else {}
-
-    async def ask(self, method: str, asked: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
-        """Return Slack's whole answer, its headers too.
-
-        Raises:
-            Failed: There was no answer; as `_Said`, where Slack said no.
-        """
-        try:
-            async with asyncio.timeout(self._within.total_seconds()):
-                return await asked
-        except TimeoutError:
-            raise Failed(f"Slack gave no answer to {method} within {short(self._within)}") from None
-        except SlackApiError as error:
-            raise self._refused(method, error.response) from None
-        except (aiohttp.ClientError, OSError) as error:
-            why = getattr(error, "strerror", None) or type(error).__name__
-            raise Failed(f"Slack cannot be reached: {one_line(str(why))}") from None
-        except (SlackClientError, ValueError, AttributeError, TypeError):  # what it makes of an answer that is no JSON
-            raise Failed(f"this is not Slack: its answer to {method} cannot be read") from None
-
-    def _refused(self, method: str, response: Any) -> Failed:
-        code = response.status_code if isinstance(response, AsyncSlackResponse) else getattr(response, "status", 0)
-        headers = response.headers
-        data = response.data if isinstance(response, AsyncSlackResponse) and isinstance(response.data, dict) else {}
-        word = str(data.get("error", "")).replace(self._token, "***")
-        if code == 429 or word in ("ratelimited", "rate_limited"):
-            pause = _pause(headers)
-            rest = f", and wants {short(pause)} of rest" if pause else ""
-            return _Said(method, "ratelimited" + rest, data, retry_after=pause)
-        if not word:
-            return Failed(f"this is not Slack: it answered {method} with {code} and no reason")
-        return _Said(method, cut(word, 100), data, again=word in _LATER or code >= 500)
-
-
-def _pause(headers: Mapping[str, str]) -> timedelta | None:
-    said = str(headers.get("Retry-After", headers.get("retry-after", ""))).strip()
-    if not said.isascii() or not said.isdigit():
-        return None
-    return timedelta(seconds=min(int(said[:9]), LONGEST_PAUSE.total_seconds()))
 
 
 @dataclass(frozen=True)
@@ -205,11 +92,11 @@ class SlackRooms(Mirror):
         us = await self._who()
         known: dict[str, dict[str, Any]] | None = None
         base = room_name(subject.id)
-        for name in [base, *(f"{base}-{number}" for number in range(2, NAMES + 1))]:
+        for name in rooms.names(subject.id):
             try:
                 made = await self._do("conversations_create", name=name, is_private=self._private)
                 return self._place(made.get("channel", {}), us)
-            except _Said as said:
+            except Said as said:
                 if said.code != "name_taken":
                     raise
             known = await self._channels(base) if known is None else known
@@ -235,7 +122,7 @@ class SlackRooms(Mirror):
             topic = rooms.topic(subject, TOPIC_LONGEST)
             if unescape(str(info.get("topic", {}).get("value", ""))) != topic:
                 await self._do("conversations_setTopic", channel=place.id, topic=topic)
-        except _Said as said:
+        except Said as said:
             if said.code in _GONE and not subject.open:
                 return
             raise _gone(said) from None
@@ -252,11 +139,11 @@ class SlackRooms(Mirror):
         if not rooms.told(entry, (f"https://slack.com{here}/", place.url or here)):
             return
         try:
-            if not await self._posted(place.id, _LINE, key):
-                await self._post(place.id, rooms.line(entry), _LINE, {"key": key})
+            if not await self._posted(place.id, LINE, key):
+                await self._post(place.id, rooms.line(entry), LINE, {"key": key})
             if self._archive and entry.what == "all_clear":
                 await self._do("conversations_archive", channel=place.id)
-        except _Said as said:
+        except Said as said:
             if said.code in _GONE and (entry.what in rooms.LAST or await self._over(place.id)):
                 return
             raise _gone(said) from None
@@ -271,19 +158,14 @@ class SlackRooms(Mirror):
         Raises:
             Failed: It does not know the token, or scopes are missing.
         """
-        answer = await self._slack.call("auth.test", self._slack.web.auth_test())
-        has = await self._scopes()
+        answer = await self._slack.ask("auth.test", self._slack.web.auth_test())
+        has = {scope.strip() for scope in str(answer.headers.get("x-oauth-scopes", "")).split(",") if scope.strip()}
         needed = NEEDS | (NEEDS_PRIVATE if self._private else NEEDS_PUBLIC)
         if missing := sorted(needed - has) if has else []:
             raise Failed(
                 f"Slack: the token lacks {', '.join(missing)}: add them and install the app again", again=False
             )
         return f"Slack knows the token as @{answer.get('user', '?')} of {answer.get('team', '?')}"
-
-    async def _scopes(self) -> set[str]:
-        """Return the scopes of the token, as an answer's header names them."""
-        said = await self._slack.web.auth_test()
-        return {scope.strip() for scope in str(said.headers.get("x-oauth-scopes", "")).split(",") if scope.strip()}
 
     async def _who(self) -> _Us:
         if self._us is None:
@@ -326,7 +208,7 @@ class SlackRooms(Mirror):
         try:
             for method in wanted:
                 await self._do(method, channel=channel["id"])
-        except _Said as said:
+        except Said as said:
             if said.again:
                 raise
             return False
@@ -336,7 +218,7 @@ class SlackRooms(Mirror):
         """Whether we have archived a channel ourselves: its topic says so."""
         try:
             info = (await self._do("conversations_info", channel=channel)).get("channel", {})
-        except _Said as said:
+        except Said as said:
             if said.again:
                 raise
             return False
@@ -353,7 +235,7 @@ class SlackRooms(Mirror):
             several = new[start : start + AT_ONCE]
             try:
                 await self._do("conversations_invite", channel=channel, users=",".join(several))
-            except _Said as said:
+            except Said as said:
                 if said.again or said.code in _GONE:
                     raise
                 await self._one_by_one(channel, several, who, notice)
@@ -363,7 +245,7 @@ class SlackRooms(Mirror):
         for account in new:
             try:
                 await self._do("conversations_invite", channel=channel, users=account)
-            except _Said as said:
+            except Said as said:
                 if said.again:
                     raise
                 if said.code not in ("already_in_channel", "cant_invite_self"):
@@ -387,22 +269,22 @@ class SlackRooms(Mirror):
                 include_all_metadata=True,
             )
             for message in page.get("messages", []):
-                if message.get("ts") == ts and message.get("metadata", {}).get("event_type") == _NOTICE:
+                if message.get("ts") == ts and message.get("metadata", {}).get("event_type") == NOTICE:
                     return _read(message, pinned=True)
-        return _read(await self._posted(channel, _NOTICE, _NOTICE) or {}, pinned=False)
+        return _read(await self._posted(channel, NOTICE, NOTICE) or {}, pinned=False)
 
     async def _notify(self, channel: str, subject: Subject, notice: _Notice) -> None:
         """Edit the notice where it says something else now; it is posted and pinned only once."""
-        blocks = _blocks(subject, notice.lost)
-        digest = hashlib.sha256(json.dumps([blocks, notice.asked]).encode()).hexdigest()[:16]
-        payload = {"key": _NOTICE, "digest": digest, "asked": notice.asked, "lost": notice.lost}
+        blocks = blocks_of(subject, notice.lost)
+        digest = rooms.digest(blocks, notice.asked)
+        payload = {"key": NOTICE, "digest": digest, "asked": notice.asked, "lost": notice.lost}
         text, ts = rooms.headline(subject), notice.ts
         if notice.digest != digest:
             ts = await self._write(channel, text, payload, blocks, ts)
         if ts != notice.ts or not notice.pinned:
             try:
                 await self._do("pins_add", channel=channel, timestamp=ts)
-            except _Said as said:
+            except Said as said:
                 if said.code != "already_pinned":
                     raise
 
@@ -412,11 +294,11 @@ class SlackRooms(Mirror):
         """Write the notice: into its message, or into a new one where that was removed."""
         if ts:
             try:
-                return await self._post(channel, text, _NOTICE, payload, blocks, ts=ts)
-            except _Said as said:
+                return await self._post(channel, text, NOTICE, payload, blocks, ts=ts)
+            except Said as said:
                 if said.code != "message_not_found":
                     raise
-        return await self._post(channel, text, _NOTICE, payload, blocks)
+        return await self._post(channel, text, NOTICE, payload, blocks)
 
     async def _posted(self, channel: str, kind: str, key: str) -> dict[str, Any] | None:
         """Return the message of ours that has a key, if it is among the last ones."""
@@ -440,7 +322,7 @@ class SlackRooms(Mirror):
         said: dict[str, Any] = {
             "channel": channel,
             "text": escaped(text),
-            "blocks": list(blocks) if blocks else [_plain(text)],
+            "blocks": list(blocks) if blocks else [plain(text)],
             "metadata": {"event_type": kind, "event_payload": dict(payload)},
         }
         if ts:
@@ -450,67 +332,7 @@ class SlackRooms(Mirror):
         return str(made.get("ts", ""))
 
 
-class SlackVoice:
-    """What the gateway needs of Slack to answer people: it speaks to one person, and asks one question."""
-
-    def __init__(self, slack: Slack) -> None:
-        """Speak by `slack`."""
-        self._slack = slack
-
-    async def room(self, channel: str) -> str:
-        """Return whose channel it is, also under a name it had before; nothing where it is no incident's.
-
-        Raises:
-            Failed: Slack did not say.
-        """
-        asked = self._slack.web.conversations_info(channel=channel)
-        info = (await self._slack.call("conversations.info", asked)).get("channel", {})
-        names = [str(info.get("name", "")), *map(str, info.get("previous_names", []))]
-        return next((incident for name in names if (incident := incident_of(name))), "")
-
-    async def ask(self, trigger: str, view: Mapping[str, Any]) -> None:
-        """Show a dialog to whoever pressed a button.
-
-        Raises:
-            Failed: It was not shown.
-        """
-        await self._slack.call("views.open", self._slack.web.views_open(trigger_id=trigger, view=dict(view)))
-
-    async def whisper(self, channel: str, account: str, text: str, thread: str = "") -> None:
-        """Say something that one person sees.
-
-        Raises:
-            Failed: It was not said.
-        """
-        asked = self._slack.web.chat_postEphemeral(
-            channel=channel,
-            user=account,
-            text=escaped(text),
-            blocks=[_plain(text)],
-            thread_ts=thread or None,
-        )
-        await self._slack.call("chat.postEphemeral", asked)
-
-    async def mark(self, channel: str, message: str) -> None:
-        """Put a sign on a message that it was taken.
-
-        Raises:
-            Failed: It could not be.
-        """
-        try:
-            asked = self._slack.web.reactions_add(channel=channel, timestamp=message, name="white_check_mark")
-            await self._slack.call("reactions.add", asked)
-        except _Said as said:
-            if said.code != "already_reacted":
-                raise
-
-
-def escaped(text: str) -> str:
-    """Return text in which nothing is a mention, a link or a command to Slack."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _gone(said: _Said) -> Failed:
+def _gone(said: Said) -> Failed:
     return Gone(said.reason) if said.code in _GONE else said
 
 
@@ -523,33 +345,3 @@ def _read(message: Mapping[str, Any], *, pinned: bool) -> _Notice:
         asked=[str(account) for account in payload.get("asked", [])],
         lost={str(who): str(why) for who, why in payload.get("lost", {}).items()},
     )
-
-
-def _plain(text: str) -> dict[str, Any]:
-    """Return a block whose text is taken as it is: no mark-up, no mentions."""
-    return {
-        "type": "rich_text",
-        "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}],
-    }
-
-
-def _blocks(subject: Subject, lost: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the notice: what it is, where it stands, where to go, and three buttons while it lasts."""
-    blocks = [{**_plain(rooms.notice(subject, lost)), "block_id": _NOTICE}]
-    if addresses := list(_links(rooms.links(subject))):
-        blocks.append({"type": "actions", "block_id": "allclear_links", "elements": addresses[:BOXES]})
-    if subject.open:
-        acts = [("acknowledge", "Acknowledge"), ("join", "I’m in"), ("not_us", "Not us")]
-        buttons = [
-            {"type": "button", "action_id": act, "value": subject.id, "text": {"type": "plain_text", "text": label}}
-            for act, label in acts
-        ]
-        buttons[0]["style"] = "primary"
-        blocks.append({"type": "actions", "block_id": "allclear_acts", "elements": buttons})
-    return blocks
-
-
-def _links(named: Iterable[tuple[str, str]]) -> Iterable[dict[str, Any]]:
-    for number, (name, url) in enumerate(named):
-        label = {"type": "plain_text", "text": cut(name[:1].upper() + name[1:], 70)}
-        yield {"type": "button", "action_id": f"open_{number}", "url": url, "text": label}

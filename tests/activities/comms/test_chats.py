@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from activities import Failed
-from activities.comms.slack import SlackRooms
+from activities.comms.slack.channels import SlackRooms
 from activities.mirror.follow import Following
 from gateway.slack import CHANNEL as HEARD_IN
 from model.catalogue.catalog import Catalog

@@ -3,8 +3,8 @@
 import pytest
 
 from activities.comms import rooms
-from activities.comms.matrix import TOPIC_LONGEST as MATRIX
-from activities.comms.slack import TOPIC_LONGEST as SLACK
+from activities.comms.matrix.rooms import TOPIC_LONGEST as MATRIX
+from activities.comms.slack.channels import TOPIC_LONGEST as SLACK
 from model.matter import What
 from tests.activities.comms.subjects import entry, guest, subject
 

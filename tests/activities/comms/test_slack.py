@@ -11,7 +11,9 @@ import pytest
 
 from activities import Failed
 from activities.comms import rooms
-from activities.comms.slack import CHANNEL, Slack, SlackRooms, SlackVoice
+from activities.comms.slack.channels import CHANNEL, SlackRooms
+from activities.comms.slack.voice import SlackVoice
+from activities.comms.slack.workspace import Slack
 from activities.mirror import Gone, Place
 from tests.activities.comms.slack_stub import TOKEN, Channel, Workspace
 from tests.activities.comms.subjects import HOSTILE, entry, guest, subject

@@ -13,7 +13,8 @@ from cli.talk import ID, As, Json, show
 from model.coe.check import check
 from model.coe.draft import draft
 from model.coe.parser import parse
-from model.messages import Answer, Message
+from model.message import Message
+from model.messages import Answer
 from model.policy import Policy
 from model.reflect import after_messages as said
 from model.text import Refused

@@ -17,7 +17,7 @@ from link import attributes
 from model.learn.campaign import Campaign, id_of, percent
 from model.learn.campaign_messages import Finish, Measure, StartRung
 from model.learn.campaign_page import campaign_details
-from model.messages import Message
+from model.message import Message
 from model.times import iso
 
 CAMPAIGNS: Final = 'WorkflowType="Campaign"'

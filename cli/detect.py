@@ -16,7 +16,8 @@ from model.catalogue.catalog import GLOBAL, UNMAPPED, Catalog
 from model.catalogue.plan import facts_for
 from model.detect.partition import Detection
 from model.incident import alarm_key
-from model.messages import Answer, Message
+from model.message import Message
+from model.messages import Answer
 from model.policy import did_you_mean
 
 LOOK_FOR = 3.0

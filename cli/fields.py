@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from cli.say import UNUSABLE, Stop
-from model.messages import Message
+from model.message import Message
 from model.times import parse_duration
 
 CARRIED = ("by", "key", "test")

@@ -13,7 +13,7 @@ from pydantic.json_schema import GenerateJsonSchema
 import model
 from cli.say import OK, Stop, console, line
 from model.drill import DrillResult
-from model.messages import Message
+from model.message import Message
 
 FOLDER: Final = Path(__file__).parent.parent / "docs" / "schemas"
 """Where the committed ones lie."""

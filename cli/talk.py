@@ -7,7 +7,8 @@ import typer
 
 from cli import fields, find, here
 from cli.say import as_json, console, line
-from model.messages import Answer, Message
+from model.message import Message
+from model.messages import Answer
 from workflows.incident import Incident
 
 As = Annotated[

@@ -5,7 +5,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from gateway.bodies import MOST
-from model.messages import Alarm, Message, Report
+from model.message import Message
+from model.messages import Alarm, Report
 
 ERROR: dict[str, Any] = {
     "type": "object",

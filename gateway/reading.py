@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from model.messages import Message
+from model.message import Message
 from model.text import clean, cut
 
 FAULTS_SHOWN = 100

@@ -15,7 +15,7 @@ from temporalio.converter import (
 )
 from temporalio.exceptions import ApplicationError, FailureError
 
-from model.messages import Message, sentence
+from model.message import Message, sentence
 
 REFUSED = "Refused"
 """The type of the failure a refused update carries."""

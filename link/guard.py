@@ -36,7 +36,7 @@ from temporalio.worker import (
 
 from link import answers
 from link.converter import refusal
-from model.messages import Message
+from model.message import Message
 from model.text import Refused, clean, one_line
 
 HEADER = "allclear-proof"

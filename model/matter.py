@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from model.catalogue.plan import Plan, PlannedPerson
 from model.effects import Order, Owed, Recipient, Tell
-from model.messages import Answer, Message
+from model.message import Message
+from model.messages import Answer
 from model.policy import Policy
 from model.text import Refused, cut
 

@@ -8,7 +8,8 @@ from temporalio import workflow
 from link import clock
 from link.converter import refusal
 from model.matter import Act, Matter, echo
-from model.messages import Answer, Message, parse
+from model.message import Message, parse
+from model.messages import Answer
 from model.text import Refused
 
 Rule = Callable[[Act[Any]], Callable[[], Answer]]

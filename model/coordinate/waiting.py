@@ -16,7 +16,7 @@ from model.coordinate.audience import LISTED, latest, targets
 from model.engage import engagement, response
 from model.incident import BEFORE_CLOSE, Incident, Phase, Statement
 from model.matter import SYSTEM, Act, unique
-from model.messages import Message
+from model.message import Message
 from model.mitigate import ladder, ladder_messages, recovery
 from model.permissions import ACCOUNT, ENGAGED, INCIDENT_RESPONSE, LEADERS, SUPPORT, standing
 from model.text import Refused

@@ -10,6 +10,7 @@ from model.detect import crowd, opening, routing
 from model.detect.correlation import several_sources
 from model.detect.partition import Arrived, Detection, Silenced, Unreadable, key_of
 from model.effects import Forward, Outcome, Owed, Signal, Start, failed
+from model.message import parse_leniently
 from model.messages import Answer
 from model.text import Refused
 from model.times import Moment
@@ -22,7 +23,7 @@ def receive(state: Detection, name: str, payload: Any, now: datetime) -> None:
     state.handled += 1
     message = messages.Alarm if name == "alarm" else messages.Report
     try:
-        read, left_out = messages.parse_leniently(message, payload)
+        read, left_out = parse_leniently(message, payload)
     except ValueError as error:
         unreadable(state, name, str(error), payload, now)
         return

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from model import messages
 from model.catalogue.plan import Plan
 from model.coordinate.desk import Desk
 from model.detect.partition import Detection, Known, Watched
@@ -13,6 +12,7 @@ from model.effects import Forward, Signal, Start
 from model.impact import AlarmsChanged
 from model.incident import AlarmFact, Incident, ReportFact
 from model.matter import unique
+from model.message import Message
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """What an incident's short name is made of: nothing that sounds or looks like something else (no 0/O, 1/I)."""
@@ -123,7 +123,7 @@ def tell_alarms(state: Detection, incident: str, facts: list[AlarmFact], plan: P
     state.owe(Signal(workflow_id=incident, name="alarms_changed", payload=change.model_dump(mode="json")), now)
 
 
-def forward(state: Detection, partition: str, name: str, message: messages.Message) -> Forward:
+def forward(state: Detection, partition: str, name: str, message: Message) -> Forward:
     """Return the order to hand a message to the partition it belongs to."""
     payload = message.model_dump(mode="json")
     return Forward(partition=partition, name=name, payload=payload, clock_shift=state.clock_shift)

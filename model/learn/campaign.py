@@ -12,7 +12,8 @@ from model.engage.response import joined, not_over
 from model.incident import Incident
 from model.learn.campaign_messages import Finish, Measure, Rung, StartRung
 from model.matter import Act
-from model.messages import Answer, parse_leniently
+from model.message import parse_leniently
+from model.messages import Answer
 from model.permissions import require
 from model.reflect import after
 from model.reflect.after import After, Commit

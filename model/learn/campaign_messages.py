@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from model.messages import Message
+from model.message import Message
 from model.text import Name, Words
 from model.times import Moment
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from model.messages import Message
+from model.message import Message
 from model.text import Name, Words
 
 Kind = Literal["shift_away", "roll_back", "scale_up", "restart", "change_config", "roll_forward"]

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from model.messages import Message
+from model.message import Message
 from model.text import Name, Words, clean
 from model.times import Moment
 

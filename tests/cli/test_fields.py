@@ -9,7 +9,7 @@ from pydantic import Field
 from cli import fields
 from cli.say import Stop
 from model import messages
-from model.messages import Message
+from model.message import Message
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ import typer
 from cli import fields, talk
 from cli.app import make_app
 from cli.talk import to_incident
-from model.messages import Message
+from model.message import Message
 from tests.cli.typing import run
 
 

@@ -8,7 +8,7 @@ from model import recording
 from model.catalogue.plan import Plan, plan_for
 from model.effects import Deliver, Outcome, PlanRequest, Signal, Tell
 from model.matter import Act
-from model.messages import Message, parse
+from model.message import Message, parse
 from model.reflect import action_course, action_item, after_messages, coe, rca
 from model.reflect.after import After
 from model.text import Refused

@@ -10,7 +10,7 @@ from model.engage.response import Commit
 from model.incident import Incident
 from model.learn import campaign
 from model.matter import Act
-from model.messages import Message
+from model.message import Message
 from model.mitigate import ladder, ladder_messages, recovery
 
 DOORS: dict[str, tuple[type[Message], Callable[[Act[Incident]], Commit]]] = {

@@ -30,7 +30,7 @@ from model.engage import engagement
 from model.engage.suspects import graph_of, in_common
 from model.incident import Incident
 from model.matter import Act
-from model.messages import Message, parse
+from model.message import Message, parse
 from model.policy import Policy
 from model.text import Refused
 from tests.model.doors import DOORS

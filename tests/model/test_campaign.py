@@ -17,7 +17,7 @@ from model.learn.campaign import start_campaign as start_campaign_rule
 from model.learn.campaign_messages import Finish, Measure, StartRung
 from model.learn.campaign_page import ROWS, campaign_details, chart
 from model.matter import Act
-from model.messages import parse
+from model.message import parse
 from model.policy import Policy
 from model.reflect import after
 from model.text import Refused

@@ -24,7 +24,7 @@ from model.learn.ops_review import (
 )
 from model.learn.ops_review_page import review_details
 from model.matter import Act
-from model.messages import parse
+from model.message import parse
 from model.reflect import after
 from model.text import Refused
 from worker.files import load_catalog

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.effects import Deliver, Outcome
-from model.messages import parse
+from model.message import parse
 from model.reflect.after_details import details
 from model.reflect.after_messages import DOCUMENT_LIMIT
 from model.reflect.rca import AuthorNamed, CustomersNamed, Delivery, Rca, author_named, customers_named

@@ -11,7 +11,7 @@ from model import messages
 from model.catalogue.catalog import Catalog
 from model.catalogue.entries import Contact, Person
 from model.coordinate.spoken import ACCEPTED, Spoken, incident_of, is_incident, meant, order, room_name, speaker, spoken
-from model.messages import Message
+from model.message import Message
 from model.text import Refused
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

@@ -17,7 +17,7 @@ from model.detect.partition import Detection, Resolved
 from model.effects import Outcome
 from model.incident import AlarmFact, Incident
 from model.matter import ALWAYS_FITS, Act
-from model.messages import Message, parse
+from model.message import Message, parse
 from model.text import Refused
 from tests.model.doors import DOORS
 from tests.model.simulation import CATALOG, START

@@ -28,7 +28,7 @@ from model.incident import AlarmFact, ReportFact
 from model.learn import ops_review
 from model.learn.campaign import Campaign
 from model.matter import Matter
-from model.messages import Message
+from model.message import Message
 from model.reflect.action_item import ActionItem, Replaced
 from model.reflect.coe import Coe
 from model.reflect.rca import AuthorNamed, Rca

@@ -205,6 +205,11 @@ def short(duration: timedelta) -> str:
     return text if text and not seconds and not rest else f"{text}{seconds}{fraction}s"
 
 
+def utc(moment: datetime | None) -> str:
+    """Write a moment for a sentence, to the minute; one that nobody knows is a question mark."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "?"
+
+
 def ago(duration: timedelta) -> str:
     """Write how long something has lasted, for reading: ``45 s``, ``3 min``, ``2 h 10 min``, ``3 d 4 h``.
 

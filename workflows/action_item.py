@@ -8,7 +8,7 @@ from temporalio import workflow
 from link import catalog as live
 from model.effects import Outcome
 from model.reflect import action_course, after_messages
-from model.reflect import action_item as rules
+from model.reflect import action_rules as rules
 from model.reflect.action_item import ActionItem as State
 from model.reflect.action_item import CustomersTold, Replaced
 from model.text import Refused
@@ -67,13 +67,13 @@ class ActionItem(AfterProcess):
     @workflow.signal(description="internal: the item that replaces this one is validated")
     def replaced(self, x: Any = None) -> None:
         """Learn that the successor is there."""
-        rules.replaced(self.state, Replaced.model_validate(x or {}), self.now())
+        action_course.replaced(self.state, Replaced.model_validate(x or {}), self.now())
         self.touched = True
 
     @workflow.signal(description="internal: customers know the date as it stands")
     def customers_told(self, x: Any = None) -> None:
         """Learn that customers were told of a moved promise."""
-        rules.customers_told(self.state, CustomersTold.model_validate(x or {}), self.now())
+        action_course.customers_told(self.state, CustomersTold.model_validate(x or {}), self.now())
         self.touched = True
 
     @workflow.query(description="Everything this item knows.")

@@ -5,8 +5,8 @@ from datetime import datetime
 from temporalio import workflow
 
 from model.effects import Outcome
-from model.reflect import after_messages
-from model.reflect import coe as rules
+from model.reflect import after_messages, coe_course
+from model.reflect import coe_rules as rules
 from model.reflect.coe import Coe as State
 from workflows.after import AfterProcess
 from workflows.door import door
@@ -37,11 +37,11 @@ class Coe(AfterProcess):
 
     def course(self, now: datetime) -> datetime | None:
         """Do what is due by the rules."""
-        return rules.advance(self.state, now)
+        return coe_course.advance(self.state, now)
 
     def effect_ended(self, key: str, outcome: Outcome, now: datetime) -> None:
         """Take in how an effect went."""
-        rules.effect_ended(self.state, key, outcome, now)
+        coe_course.effect_ended(self.state, key, outcome, now)
 
     @workflow.query(description="Everything this COE knows.")
     def snapshot(self) -> State:

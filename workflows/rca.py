@@ -8,8 +8,8 @@ from temporalio import workflow
 from link import catalog as live
 from model.coordinate.wording import Names, refuse_internal
 from model.effects import Outcome
-from model.reflect import after_messages
-from model.reflect import rca as rules
+from model.reflect import after_messages, rca_course
+from model.reflect import rca_rules as rules
 from model.reflect.rca import AuthorNamed, CustomersNamed
 from model.reflect.rca import Rca as State
 from workflows.after import AfterProcess
@@ -49,22 +49,22 @@ class Rca(AfterProcess):
 
     def course(self, now: datetime) -> datetime | None:
         """Do what is due by the rules."""
-        return rules.advance(self.state, now)
+        return rca_course.advance(self.state, now)
 
     def effect_ended(self, key: str, outcome: Outcome, now: datetime) -> None:
         """Take in how an effect went."""
-        rules.effect_ended(self.state, key, outcome, now)
+        rca_course.effect_ended(self.state, key, outcome, now)
 
     @workflow.signal(description="internal: somebody was asked to write it")
     def author_named(self, x: Any = None) -> None:
         """Learn who writes it."""
-        rules.author_named(self.state, AuthorNamed.model_validate(x), self.now())
+        rca_course.author_named(self.state, AuthorNamed.model_validate(x), self.now())
         self.touched = True
 
     @workflow.signal(description="internal: the incident was not over, and these customers were hit too")
     def customers_named(self, x: Any = None) -> None:
         """Learn of further customers."""
-        rules.customers_named(self.state, CustomersNamed.model_validate(x), self.now())
+        rca_course.customers_named(self.state, CustomersNamed.model_validate(x), self.now())
         self.touched = True
 
     @workflow.query(description="Everything this RCA knows.")

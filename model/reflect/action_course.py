@@ -1,13 +1,24 @@
-"""What time makes due of an action item: chased, reminded, overdue, consent waited for (R8, R10)."""
+"""What time makes due of an action item, and what others say of it: chased, overdue, consent waited for (R8, R10)."""
 
 from datetime import datetime
 
 from model.effects import Outcome, PlanRequest
 from model.matter import unique
 from model.reflect import after
-from model.reflect.action_item import WORKING, ActionItem, Pending, asked, day, taken_over, tell_replaced, tell_support
+from model.reflect.action_item import (
+    WORKING,
+    ActionItem,
+    CustomersTold,
+    Pending,
+    Replaced,
+    asked,
+    end,
+    tell_replaced,
+    tell_support,
+)
+from model.reflect.action_rules import taken_over
 from model.text import cut
-from model.times import ago
+from model.times import ago, utc
 
 
 def advance(item: ActionItem, now: datetime) -> datetime | None:
@@ -48,7 +59,7 @@ def _greet(item: ActionItem, now: datetime) -> None:
     if after.may_greet(item):
         item.greeted = True
         promise = " It is promised to customers." if item.promised else ""
-        text = f"{item.incident}, {item.label} is yours, due {day(item.due_at)}.{promise}"
+        text = f"{item.incident}, {item.label} is yours, due {utc(item.due_at)}.{promise}"
         after.tell(item, [item.owner], f"{text} Goal: {cut(item.goal, 300)}", now)
 
 
@@ -73,7 +84,7 @@ def _next_word(item: ActionItem) -> str:
 def _remind(item: ActionItem, now: datetime) -> datetime | None:
     due_now, later = after.soon(item, now)
     if due_now and item.deadline:
-        text = f"{item.incident}, {item.label}: to be {_next_word(item)} by {day(item.deadline)}"
+        text = f"{item.incident}, {item.label}: to be {_next_word(item)} by {utc(item.deadline)}"
         after.tell(item, [item.owner], f"{text}; if it will be later, say so now.", now)
     return later
 
@@ -92,12 +103,12 @@ def _overdue(item: ActionItem, now: datetime) -> datetime | None:
     if this.first and item.promised:
         heard += [*after.first_level(item, item.plan.support), *item.plan.call_leaders]
     heard = unique(heard)
-    text = f"{item.incident}, {item.label} is {this.overdue}: to be {what} by {day(since)}."
+    text = f"{item.incident}, {item.label} is {this.overdue}: to be {what} by {utc(since)}."
     if item.promised:
         text += " Customers were promised it: they must hear when it comes."
     after.tell(item, heard, f"{text} Send `{what}`{', or `replan`' if item.status in WORKING else ''}.", now)
     if this.worth_a_line:
-        line = f"{item.label} is overdue since {day(since)}: not {what} ({', '.join(heard)} asked)"
+        line = f"{item.label} is overdue since {utc(since)}: not {what} ({', '.join(heard)} asked)"
         after.report(item, now, line, "overdue")
     return due
 
@@ -123,7 +134,7 @@ def _consent(item: ActionItem, now: datetime) -> datetime | None:
 def _too_late(item: ActionItem, pending: Pending, now: datetime) -> None:
     """Let a wish go that nobody agreed to before its own date."""
     item.pending = None
-    text = f"{item.label}: nobody agreed before {day(pending.due or now)}; `replan` again with a date to come"
+    text = f"{item.label}: nobody agreed before {utc(pending.due or now)}; `replan` again with a date to come"
     after.report(item, now, text, "action")
     after.tell(item, [item.owner, pending.by, *after.manager(item)], f"{item.incident}, {text}.", now)
 
@@ -134,7 +145,7 @@ def _in_force(item: ActionItem, now: datetime) -> datetime | None:
     if due is None or due > now:
         return due
     item.reminded["in_force"] = now
-    text = f"{item.incident}, {item.label} is still in force since {day(item.validated_at)}"
+    text = f"{item.incident}, {item.label} is still in force since {utc(item.validated_at)}"
     text += (
         f", because {item.successor} is not validated yet."
         if item.successor
@@ -155,12 +166,12 @@ def _customers(item: ActionItem, now: datetime) -> datetime | None:
         tell_support(item, by, now)
     if by <= now and item.reminded.get("customers_late") != by:
         item.reminded["customers_late"] = by
-        text = f"{item.id}: the promise for {day(by)} was not kept, and customers were not told before."
+        text = f"{item.id}: the promise for {utc(by)} was not kept, and customers were not told before."
         support = after.first_level(item, item.plan.support)
         after.tell(item, [*support, *after.manager(item), *item.plan.call_leaders], text, now)
         # There is no date left before which they could hear it: what was withdrawn is over.
         item.ended = item.status == "withdrawn"
-        line = f"{item.name}: promise for {day(by)} not kept, and customers were not told before"
+        line = f"{item.name}: promise for {utc(by)} not kept, and customers were not told before"
         after.report(item, now, line, "overdue")
     return min((at for at in (before, by) if at > now), default=None)
 
@@ -171,3 +182,32 @@ def effect_ended(item: ActionItem, key: str, outcome: Outcome, now: datetime) ->
     after.effect_ended(item, key, outcome, now)
     if owed and isinstance(owed.order, PlanRequest) and key not in item.owed:
         taken_over(item, owed.order.teams, now)
+
+
+def replaced(item: ActionItem, by: Replaced, now: datetime) -> None:
+    """Learn that what replaces this one has begun, or is validated: then a short-term fix in force is done (R8)."""
+    if item.replaced_by or item.ended:
+        return
+    if not by.validated:
+        item.successor = by.by
+        return
+    item.replaced_by = by.by or "its successor"
+    line = f"{item.label}: {item.replaced_by} is validated"
+    if item.status == "in_force":
+        end(item, "done", now, f"{line}; this one is done")
+        return
+    after.report(item, now, line, "action")
+    text = f"{line}; it is {item.status}: finish it, or `withdraw` it if nothing of it is needed."
+    after.tell(item, [item.owner], text, now)
+
+
+def customers_told(item: ActionItem, told: CustomersTold, now: datetime) -> None:
+    """Learn what customers have read; a date that has moved again since is still to be told."""
+    if item.customer_message_due is None:
+        return
+    if item.status == "withdrawn":
+        item.told_due_at, item.ended = None, True
+        after.report(item, now, f"{item.name}: customers know that it does not come", "action")
+        return
+    item.told_due_at = told.due or item.due_at
+    after.report(item, now, f"{item.name}: customers know that it is due {utc(item.told_due_at)}", "action")

@@ -147,16 +147,6 @@ def keep(matter: After) -> datetime | None:
     return min((at for at in (next_retry(matter.owed), matter.record_retry_at) if at), default=None)
 
 
-def still_open(matter: After) -> None:
-    """Let only a matter pass that is not over.
-
-    Raises:
-        Refused: It is.
-    """
-    if matter.ended:
-        raise Refused(f"{matter.id} is over ({matter.as_item().status})")
-
-
 # --- people -------------------------------------------------------------------------------------------
 
 
@@ -192,11 +182,13 @@ def standing(matter: After, person: PlannedPerson) -> set[str]:
 
 
 def require(act: Act[AnyAfter], message: str) -> None:
-    """Let the act pass if its sender may do it.
+    """Let the act pass if its matter is not over, and its sender may do it.
 
     Raises:
-        Refused: They may not; the text names who may.
+        Refused: It is, or they may not; then the text names who may.
     """
+    if act.matter.ended:
+        raise Refused(f"{act.matter.id} is over ({act.matter.as_item().status})")
     allowed = TABLE[message]
     if not standing(act.matter, act.person) & set(allowed):
         who = ", ".join(f"{role}{_named(act.matter, role)}" for role in allowed)

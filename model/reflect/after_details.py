@@ -12,7 +12,7 @@ from model.reflect.after import After
 from model.reflect.coe import Coe
 from model.reflect.rca import Rca
 from model.text import cut, escape, one_line
-from model.times import ago
+from model.times import ago, utc
 
 LAST_LINES: Final = 8
 """Timeline lines shown."""
@@ -62,7 +62,7 @@ def _due(matter: After, now: datetime) -> str:
     if deadline is None:
         return "nothing is due"
     late = f"**overdue for {ago(now - deadline)}**" if deadline <= now else f"in {ago(deadline - now)}"
-    return f"due {_day(deadline)}, {late}"
+    return f"due {utc(deadline)}, {late}"
 
 
 def _facts(matter: After) -> list[str]:
@@ -83,9 +83,9 @@ def _item_facts(item: ActionItem) -> list[str]:
     if item.approach:
         facts.append(f"plan: {escape(cut(item.approach, 500))}")
     if item.promised:
-        facts.append(f"promised to customers for {_day(item.promised_due_at)}")
+        facts.append(f"promised to customers for {utc(item.promised_due_at)}")
     if item.customer_message_due:
-        facts.append(f"**customers must be told before {_day(item.customer_message_due)}**")
+        facts.append(f"**customers must be told before {utc(item.customer_message_due)}**")
     spent = item.slip_to(item.due_at)
     facts.append(f"slipped {ago(spent)} of {ago(item.allowance)} without asking")
     if item.patch:
@@ -100,10 +100,10 @@ def _item_facts(item: ActionItem) -> list[str]:
 def _rca_facts(rca: Rca) -> list[str]:
     facts = [f"author: {escape(rca.author) or 'nobody yet'}; approved by the manager of {escape(rca.team)}"]
     if rca.leaves_at and not rca.left_at:
-        facts.append(f"**it leaves at {_day(rca.leaves_at)}**, once; until then `recall` stops it")
+        facts.append(f"**it leaves at {utc(rca.leaves_at)}**, once; until then `recall` stops it")
     if rca.left_at:
         done = sum(delivery.done_at is not None for delivery in rca.deliveries)
-        facts.append(f"leaving since {_day(rca.left_at)}: {done} of {len(rca.deliveries)} customers")
+        facts.append(f"leaving since {utc(rca.left_at)}: {done} of {len(rca.deliveries)} customers")
     facts += [
         f"{escape(delivery.customer)}: {escape(delivery.reason)}"
         for delivery in rca.deliveries
@@ -210,12 +210,8 @@ def _last(matter: After) -> str:
 def _behind(matter: After) -> str:
     lines = [f"- {escape(matter.record_error)}"] if matter.record_error else []
     lines += [
-        f"- {owed.order.lane} waits since {_day(owed.since)}: {escape(owed.error)}"
+        f"- {owed.order.lane} waits since {utc(owed.since)}: {escape(owed.error)}"
         for owed in matter.owed.values()
         if owed.tries
     ][:5]
     return "## Behind\n\n" + "\n".join(lines) if lines else ""
-
-
-def _day(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC" if at else "?"

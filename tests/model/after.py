@@ -9,7 +9,7 @@ from model.catalogue.plan import Plan, plan_for
 from model.effects import Deliver, Outcome, PlanRequest, Signal, Tell
 from model.matter import Act
 from model.message import Message, parse
-from model.reflect import action_course, action_item, after_messages, coe, rca
+from model.reflect import action_course, action_rules, after_messages, coe_course, coe_rules, rca_course, rca_rules
 from model.reflect.after import After
 from model.text import Refused
 from tests.model.simulation import CATALOG, START
@@ -18,25 +18,25 @@ INCIDENT = "INC-20260302-7F3A"
 Rule = Callable[[Act[Any]], Callable[[], Any]]
 DOORS: dict[str, dict[str, tuple[type[Message], Rule]]] = {
     "ActionItem": {
-        "start": (after_messages.Start, action_item.start),
-        "replan": (after_messages.Replan, action_item.replan),
-        "agree": (after_messages.Agree, action_item.agree),
-        "implemented": (after_messages.Implemented, action_item.implemented),
-        "validated": (after_messages.Validated, action_item.validated),
-        "hand_over": (after_messages.HandOver, action_item.hand_over),
-        "withdraw": (after_messages.Withdraw, action_item.withdraw),
+        "start": (after_messages.Start, action_rules.start),
+        "replan": (after_messages.Replan, action_rules.replan),
+        "agree": (after_messages.Agree, action_rules.agree),
+        "implemented": (after_messages.Implemented, action_rules.implemented),
+        "validated": (after_messages.Validated, action_rules.validated),
+        "hand_over": (after_messages.HandOver, action_rules.hand_over),
+        "withdraw": (after_messages.Withdraw, action_rules.withdraw),
     },
     "Rca": {
-        "submit": (after_messages.Submit, rca.submit),
-        "approve": (after_messages.Approve, rca.approve),
-        "recall": (after_messages.Recall, rca.recall),
+        "submit": (after_messages.Submit, rca_rules.submit),
+        "approve": (after_messages.Approve, rca_rules.approve),
+        "recall": (after_messages.Recall, rca_rules.recall),
     },
     "Coe": {
-        "submit": (after_messages.Submit, coe.submit),
-        "review": (after_messages.Review, coe.review),
+        "submit": (after_messages.Submit, coe_rules.submit),
+        "review": (after_messages.Review, coe_rules.review),
     },
 }
-RULES: dict[str, Any] = {"ActionItem": action_course, "Rca": rca, "Coe": coe}
+RULES: dict[str, Any] = {"ActionItem": action_course, "Rca": rca_course, "Coe": coe_course}
 
 
 def plan(*services: str) -> Plan:

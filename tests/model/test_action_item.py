@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.policy import Policy
-from model.reflect.action_item import ActionItem, CustomersTold, Replaced, customers_told, replaced
+from model.reflect.action_course import customers_told, replaced
+from model.reflect.action_item import ActionItem, CustomersTold, Replaced
 from model.reflect.after_details import details, needs
 from model.text import Refused
 from model.times import iso

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from model.policy import Policy
 from model.reflect.after_details import details
-from model.reflect.coe import Coe, review_due
+from model.reflect.coe import Coe
+from model.reflect.coe_rules import review_due
 from model.text import Refused
 from tests.model.after import INCIDENT, Life, days, plan
 from tests.model.simulation import START

@@ -11,7 +11,8 @@ from model.effects import Deliver, Outcome
 from model.message import parse
 from model.reflect.after_details import details
 from model.reflect.after_messages import DOCUMENT_LIMIT
-from model.reflect.rca import AuthorNamed, CustomersNamed, Delivery, Rca, author_named, customers_named
+from model.reflect.rca import AuthorNamed, CustomersNamed, Delivery, Rca
+from model.reflect.rca_course import author_named, customers_named
 from model.text import Refused
 from tests.model.after import DOORS, INCIDENT, Life, days, plan
 from tests.model.simulation import START

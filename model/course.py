@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from model import absorption, phases
-from model.close import closing
+from model.close import closing, follow_up
 from model.coordinate import drafts, statements, support, ticket
 from model.effects import (
     Compose,
@@ -35,7 +35,7 @@ def advance(incident: Incident, now: datetime) -> datetime | None:
     if incident.phase == Phase.CLOSE and incident.looked_back_at is None:
         incident.looked_back_at = now
         closing.suggest(incident, now)
-        closing.start_rca(incident, now)
+        follow_up.start_rca(incident, now)
     # Before the escalation: what the desk calls for is paged in the same turn.
     desk = support.advance(incident, now)
     asked = statements.advance(incident, now)

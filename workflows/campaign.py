@@ -8,7 +8,8 @@ from temporalio.common import SearchAttributeUpdate
 
 from link import attributes
 from model.effects import Outcome
-from model.learn import campaign as rules
+from model.learn import campaign_course
+from model.learn import campaign_rules as rules
 from model.learn.campaign import Campaign as State
 from model.learn.campaign_messages import Finish, Measure, StartRung
 from model.learn.campaign_page import campaign_details
@@ -43,17 +44,17 @@ class Campaign(MatterProcess):
     @workflow.signal(description=Measure.described())
     def measure(self, x: Any = None) -> None:
         """Take in a measurement."""
-        rules.measured(self.state, x, self.now())
+        campaign_course.measured(self.state, x, self.now())
         self.touched = True
 
     def unreadable(self, name: str, why: str, payload: Any) -> None:
         """Count what the guard caught."""
-        rules.unreadable(self.state, name, why, payload, self.now())
+        campaign_course.unreadable(self.state, name, why, payload, self.now())
         self.touched = True
 
     def course(self, now: datetime) -> datetime | None:
         """Do what is due."""
-        return rules.advance(self.state, now)
+        return campaign_course.advance(self.state, now)
 
     def effect_ended(self, key: str, outcome: Outcome, now: datetime) -> None:
         """Take in how an effect went."""

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from model import messages
-from model.close import closing, closing_messages
+from model.close import closing, closing_messages, follow_up
 from model.coordinate import desk_messages, forks, support_rules, ticket
 from model.engage import response
 from model.engage.response import Commit
 from model.incident import Incident
-from model.learn import campaign
+from model.learn import campaign_rules
 from model.matter import Act
 from model.message import Message
 from model.mitigate import ladder, ladder_messages, recovery
@@ -36,9 +36,9 @@ DOORS: dict[str, tuple[type[Message], Callable[[Act[Incident]], Commit]]] = {
     "confirm_recovery": (ladder_messages.ConfirmRecovery, recovery.confirm),
     "stand_down": (messages.StandDown, response.stand_down),
     "check": (closing_messages.Check, closing.check),
-    "assign_coe": (closing_messages.AssignCoe, closing.assign_coe),
-    "start_campaign": (closing_messages.StartCampaign, campaign.start_campaign),
-    "add_action": (closing_messages.AddAction, closing.add_action),
+    "assign_coe": (closing_messages.AssignCoe, follow_up.assign_coe),
+    "start_campaign": (closing_messages.StartCampaign, campaign_rules.start_campaign),
+    "add_action": (closing_messages.AddAction, follow_up.add_action),
     "close": (messages.Close, closing.close),
     "reopen": (messages.Reopen, response.reopen),
 }

@@ -12,10 +12,12 @@ from model import recording
 from model.catalogue.plan import plan_for
 from model.close.closing_messages import StartCampaign
 from model.effects import Outcome, PlanRequest, Start, Tell
-from model.learn.campaign import VALUES_KEPT, Campaign, advance, finish, measured, percent, start_rung
-from model.learn.campaign import start_campaign as start_campaign_rule
+from model.learn.campaign import Campaign, percent
+from model.learn.campaign_course import VALUES_KEPT, advance, measured
 from model.learn.campaign_messages import Finish, Measure, StartRung
 from model.learn.campaign_page import ROWS, campaign_details, chart
+from model.learn.campaign_rules import finish, start_rung
+from model.learn.campaign_rules import start_campaign as start_campaign_rule
 from model.matter import Act
 from model.message import parse
 from model.policy import Policy

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from model.close.checklist import ITEMS
-from model.close.closing import actions_accepted, item_changed
+from model.close.follow_up import actions_accepted, item_changed
 from model.close.items import AcceptedAction, ActionsAccepted, ItemChanged
 from model.effects import Deployment, Outcome
 from model.text import Refused

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from model.close.closing import item_changed
+from model.close.follow_up import item_changed
 from model.close.items import ItemChanged
 from model.effects import Deployment
 from model.text import Refused

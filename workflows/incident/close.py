@@ -2,10 +2,10 @@
 
 from link import catalog as live
 from model import messages
-from model.close import closing, closing_messages
+from model.close import closing, closing_messages, follow_up
 from model.engage import response
 from model.incident import Incident
-from model.learn import campaign
+from model.learn import campaign_rules
 from model.policy import did_you_mean
 from model.text import Refused
 from workflows.door import door
@@ -24,9 +24,9 @@ class Close:
     """What people say when it is over, or not."""
 
     check = door(closing_messages.Check, closing.check, extra=_real_services)
-    assign_coe = door(closing_messages.AssignCoe, closing.assign_coe)
-    add_action = door(closing_messages.AddAction, closing.add_action)
-    start_campaign = door(closing_messages.StartCampaign, campaign.start_campaign)
+    assign_coe = door(closing_messages.AssignCoe, follow_up.assign_coe)
+    add_action = door(closing_messages.AddAction, follow_up.add_action)
+    start_campaign = door(closing_messages.StartCampaign, campaign_rules.start_campaign)
     stand_down = door(messages.StandDown, response.stand_down)
     close = door(messages.Close, closing.close)
     reopen = door(messages.Reopen, response.reopen)

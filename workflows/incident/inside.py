@@ -7,7 +7,7 @@ from typing import Any
 from temporalio import workflow
 
 from model import absorption, course, impact
-from model.close import closing
+from model.close import follow_up
 from model.close.items import ActionsAccepted, ItemChanged
 from model.engage import engagement
 from model.incident import Incident
@@ -53,13 +53,13 @@ class Inside:
     @workflow.signal(description="internal: a COE, the RCA or an action item says how it stands")
     def item_changed(self, x: Any = None) -> None:
         """Learn how a matter of this incident stands."""
-        closing.item_changed(self.state, ItemChanged.model_validate(x), self.now())
+        follow_up.item_changed(self.state, ItemChanged.model_validate(x), self.now())
         self.touched = True
 
     @workflow.signal(description="internal: a COE was accepted, its actions begin")
     def actions_accepted(self, x: Any = None) -> None:
         """Begin a COE's actions."""
-        closing.actions_accepted(self.state, ActionsAccepted.model_validate(x), self.now())
+        follow_up.actions_accepted(self.state, ActionsAccepted.model_validate(x), self.now())
         self.touched = True
 
     @workflow.signal(description="internal: a page of an absorbed incident has ended")

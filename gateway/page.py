@@ -130,6 +130,7 @@ def show(
     around: Around | None = None,
     said: Said | None = None,
     status: int = 200,
+    to_call: bool = False,
 ) -> HTMLResponse:
     """Return the page of an incident.
 
@@ -140,13 +141,15 @@ def show(
         around: What it leads to.
         said: The result of what they did before.
         status: The HTTP status.
+        to_call: They come for the call: its button, which joins, is on top. Looking alone joins nobody.
     """
     around = around or Around()
     words = _words(seen, reader, now, around)
     # Chromium asks `form-action` at every hop of a redirect, and a call's address leads to others: a sign-in, a host
     # nearby. Which ones is not known here, so their scheme is named.
     schemes = unique(call.link.partition("//")[0] for call in words["calls"])
-    return _html("page.html", status, schemes, **words, said=said, reader=reader)
+    to_call = to_call and bool(words["calls"])
+    return _html("page.html", status, schemes, **words, said=said, reader=reader, to_call=to_call)
 
 
 def apologise(status: int, title: str, text: str, todo: str = "", call: str = "") -> HTMLResponse:

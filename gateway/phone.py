@@ -26,10 +26,11 @@ from gateway.page import HEADERS, Around, Offered, Reader, Said, Seen, apologise
 from gateway.problems import Problem
 from link.guard import proven
 from link.send import Unreachable, send_update
-from link.signing import LIFETIME, sign, unsign
+from link.signing import LIFETIME, call_secret, sign, unsign
 from model.catalogue.catalog import Catalog
 from model.catalogue.plan import PlannedTeam, plan_for
-from model.coordinate.waiting import calls_for
+from model.catalogue.entries import SECRET
+from model.coordinate.waiting import Call, calls_for
 from model.incident import Incident
 from model.text import Refused, cut
 from store import Store, StoreError
@@ -104,8 +105,10 @@ class Phone:
         """
         return unsign(self._secret, token, incident)
 
-    async def page(self, incident: str, reader: Reader, said: Said | None = None, status: int = 200) -> HTMLResponse:
-        """Return the page of an incident."""
+    async def page(
+        self, incident: str, reader: Reader, said: Said | None = None, status: int = 200, to_call: bool = False
+    ) -> HTMLResponse:
+        """Return the page of an incident; with `to_call` the way to its call is on top."""
         looking = asyncio.create_task(pages_elsewhere(self._store, reader.person, incident))
         try:
             seen = await self._look(incident)
@@ -118,7 +121,7 @@ class Phone:
             looking.cancel()
         if seen is None:
             return apologise(404, "No such incident", f"{incident} is not known here (any more).")
-        return show(seen, reader, datetime.now(UTC), around, said, status)
+        return show(seen, reader, datetime.now(UTC), around, said, status, to_call)
 
     async def act(self, incident: str, person: str, act: str, said: Mapping[str, str], nonce: str) -> Said:
         """Send what a person said.
@@ -175,14 +178,17 @@ class Phone:
         return URLSafeTimedSerializer(self._secret, salt=f"allclear.call/{incident}")
 
     async def _around(self, incident: Incident, person: str, looking: "asyncio.Task[Any]") -> Around:
-        seal = self._calls(incident.id)
         elsewhere = await looking
         return Around(
             into=self._link(incident.absorbed_into, person) if incident.absorbed_into else "",
-            calls=[Offered(call.name, call.link, str(seal.dumps(call.link))) for call in calls_for(incident, person)],
+            calls=[self._offered(incident.id, call) for call in calls_for(incident, person)],
             pages=[(page, self._link(page.incident, person)) for page in elsewhere.pages],
             missing=elsewhere.missing,
         )
+
+    def _offered(self, incident: str, call: Call) -> Offered:
+        link = call.link.replace(SECRET, call_secret(self._secret, incident, call.call))
+        return Offered(call.name, link, str(self._calls(incident).dumps(link)))
 
     def _link(self, incident: str, person: str) -> str:
         return f"{incident}?t={sign(self._secret, incident, person)}"
@@ -228,13 +234,19 @@ def phone_routes(phone: Phone) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/i/{incident}")
-    async def look(incident: str, t: Annotated[str, Query()] = "", m: Annotated[str, Query()] = "") -> HTMLResponse:
+    async def look(
+        incident: str,
+        t: Annotated[str, Query()] = "",
+        m: Annotated[str, Query()] = "",
+        call: Annotated[str, Query()] = "",
+    ) -> HTMLResponse:
         incident = incident.upper()
         try:
             person = phone.person(incident, t)
         except Refused as refusal:
             return _refused(incident, refusal)
-        return await phone.page(incident, Reader(person, t, uuid.uuid4().hex), phone.recall(incident, m))
+        reader = Reader(person, t, uuid.uuid4().hex)
+        return await phone.page(incident, reader, phone.recall(incident, m), to_call=bool(call))
 
     @routes.post("/i/{incident}")
     async def say(incident: str, request: Request) -> Response:

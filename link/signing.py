@@ -4,6 +4,8 @@ Whoever holds the link is believed to be that person, so it travels only in that
 logged, and opens nothing else. The signature is SHA-1's 27 characters on purpose: a text message has 160.
 """
 
+import hmac
+from base64 import b32encode
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -16,6 +18,7 @@ LIFETIME = timedelta(days=7)
 SKEW = timedelta(minutes=5)
 """How far the clock of the machine that signed may be ahead of ours."""
 SALT = "allclear.page"
+CALLS = "allclear.call-name"
 
 
 def sign(secret: str, incident: str, person: str, now: datetime | None = None) -> str:
@@ -57,6 +60,26 @@ def page_link(public_url: str, secret: str, incident: str, person: str) -> str:
     if not public_url:
         return ""
     return f"{public_url.rstrip('/')}/i/{quote(incident)}?t={sign(secret, incident, person)}"
+
+
+def call_secret(secret: str, incident: str, call: str) -> str:
+    """Return the letters that stand in a call's link: always the same for it, and guessed by nobody.
+
+    Args:
+        secret: The settings' secret.
+        incident: Its id.
+        call: `tech`, `support` or `fork-1`.
+
+    Returns:
+        Sixteen small letters and digits, 80 bits.
+
+    Raises:
+        ValueError: The secret is empty, so that anybody could make them.
+    """
+    if not secret:
+        raise ValueError("an empty secret hides nothing")
+    digest = hmac.digest(secret.encode(), f"{CALLS}/{incident}/{call}".encode(), "sha256")
+    return b32encode(digest[:10]).decode().lower()
 
 
 def _serializer(secret: str, incident: str, now: datetime | None) -> URLSafeTimedSerializer:

@@ -5,6 +5,7 @@ from typing import Any
 
 from activities.mirror import Guest, Subject
 from link import catalog as live
+from model.coordinate import calls
 from model.incident import Incident, Phase
 from model.matter import unique
 from model.times import iso
@@ -17,7 +18,8 @@ def of_incident(incident: Incident) -> Subject:
     here = [id for id, it in incident.people.items() if (it.joined_at or it.acknowledged_at) and it.off_at is None]
     catalog = live.live()
     bridges = catalog.bridges if catalog else None
-    calls = {"tech": bridges.tech, "support": bridges.support if incident.big else ""} if bridges else {}
+    made = {calls.TECH: bridges.tech, calls.SUPPORT: bridges.for_support if incident.big else ""} if bridges else {}
+    found = {name: calls.sayable(calls.link(template, incident.id, name)) for name, template in made.items()}
     return Subject(
         id=incident.id,
         kind="incident",
@@ -28,7 +30,7 @@ def of_incident(incident: Incident) -> Subject:
         open=incident.phase not in OVER,
         services=incident.services,
         regions=incident.regions,
-        calls={name: link.replace("{incident}", incident.id) for name, link in calls.items() if link},
+        calls={name: link for name, link in found.items() if link},
         guests=_guests(unique([*here, *([incident.leader] if incident.leader else [])])),
         test=incident.test,
     )

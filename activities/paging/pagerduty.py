@@ -9,6 +9,7 @@ from activities import Failed
 from activities.paging import Pager
 from activities.posting import Answer, Poster, ack_link, refused, web_host
 from model.effects import Page
+from model.engage.pagetext import call_link
 from model.text import cut, one_line
 
 US: Final = "https://events.pagerduty.com"
@@ -57,7 +58,10 @@ class PagerDutyPager(Pager):
             "payload": _payload(order, text),
         }
         if link:
-            event |= {"client_url": link, "links": [{"href": link, "text": f"Acknowledge {order.incident}"}]}
+            links = [{"href": link, "text": f"Acknowledge {order.incident}"}]
+            call = call_link(order, link)
+            links += [{"href": call, "text": f"Join the call of {order.incident}"}] if call else []
+            event |= {"client_url": link, "links": links}
         await self._enqueue(order.contact.address, event, link)
 
     async def check(self, address: str) -> None:

@@ -5,6 +5,7 @@ import re
 from activities.paging import Pager
 from activities.smtp import Letter, Mailer
 from model.effects import Page
+from model.engage.pagetext import call_link
 
 _LINK = re.compile(r"Ack: (https?://\S+)")
 
@@ -38,6 +39,8 @@ def _body(order: Page, text: str) -> str:
     lines = [text, ""]
     if link:
         lines += ["Acknowledge, and see what is known:", link[1], ""]
+        if call := call_link(order, link[1]):
+            lines += ["Join the call, which counts you in:", call, ""]
     who = order.name or order.person
     lines.append(f"{order.incident} · paged: {who} for {order.team}, {order.at:%Y-%m-%d %H:%M} UTC")
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from standardwebhooks.webhooks import Webhook
 from activities.paging import Pager
 from activities.posting import Poster, ack_link, refused, web_host
 from model.effects import Page
+from model.engage.pagetext import call_link
 from model.text import Refused
 
 SIGNING: Final = "whsec_"
@@ -111,6 +112,7 @@ def _told(order: Page, text: str, key: str, link: str) -> dict[str, Any]:
             "opened_at": order.opened_at.isoformat(),
             "text": text,
             "ack": link,
+            "call": call_link(order, link),
         },
     }
 

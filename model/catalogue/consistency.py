@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from model.catalogue.entries import GLOBAL, LABEL, SOURCES, Contact
+from model.catalogue.entries import CALL, GLOBAL, INCIDENT, LABEL, SECRET, SOURCES, Contact
 from model.catalogue.oncall import AHEAD, Trouble, gaps
 from model.catalogue.reader import Reader
 from model.catalogue.rotation import everybody
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _EMAIL: Final = re.compile(r"[^\s@]+@[^\s@]+")
 _NUMBER: Final = re.compile(r"\+[0-9][0-9 ()-]{5,}")
 _PLACEHOLDER: Final = re.compile(r"\{[^}]*\}")
+_FILLED_IN: Final = (INCIDENT, CALL, SECRET)
 _CHANNELS: Final = ("email", "sms", "phone", "webhook", "pagerduty", "slack", "matrix")
 _TOO_MANY_LEADERS: Final = 10  # C11: fewer than ten
 _FEWEST_KPIS, _MOST_KPIS = 3, 5  # D6
@@ -192,13 +193,15 @@ class Checks:
 
     def _bridges(self) -> None:
         bridges = self.catalog.bridges
-        for name, link in (("tech", bridges.tech), ("support", bridges.support)):
+        links = [("tech", bridges.tech), ("support", bridges.support)]
+        links += [(f"forks[{number}]", link) for number, link in enumerate(bridges.forks)]
+        for name, link in links:
             where = f"bridges.{name}"
             if link and not link.startswith(("https://", "http://")):
                 self.error(where, f"{shown(link)} is not a link; it begins with https://")
             for placeholder in _PLACEHOLDER.findall(link):
-                if placeholder != "{incident}":
-                    self.error(where, f"{placeholder} is not known; only {{incident}} is filled in")
+                if placeholder not in _FILLED_IN:
+                    self.error(where, f"{placeholder} is not known; filled in are {', '.join(_FILLED_IN)}")
 
     def _watchers(self) -> None:
         home = [region for regions in self.catalog.partitions.values() for region in regions]

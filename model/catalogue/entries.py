@@ -191,12 +191,37 @@ class Tenet(BaseModel):
     text: str = ""
 
 
+INCIDENT: Final = "{incident}"
+CALL: Final = "{call}"
+SECRET: Final = "{secret}"
+
+
 class Bridges(Entry):
-    """Where people meet: links that may contain ``{incident}``, and a number for who cannot open one."""
+    """Where people meet: static links, or templates of them, and a number for who cannot open one.
+
+    A template has places for ``{incident}``, ``{call}`` (`tech`, `support`, `fork-1`) and ``{secret}`` (letters that
+    nobody guesses; such a call is reached through the signed page only).
+
+    Attributes:
+        tech: For who mends it (C1). With ``{call}`` it makes the others too, where they are left out.
+        support: For who speaks with customers (C6).
+        forks: For teams that leave the bridge (C5), dealt out in turn.
+    """
 
     tech: str = ""
     support: str = ""
+    forks: list[str] = []
     phone: str = ""
+
+    @field_validator("forks", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    @property
+    def for_support(self) -> str:
+        """The support call's template."""
+        return self.support or (self.tech if CALL in self.tech else "")
 
 
 class Match(Entry):

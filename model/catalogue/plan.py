@@ -90,8 +90,9 @@ class Plan(_Planned):
         customers_of: For each service that has any, its customers' ids, or, where they are many, those of their groups.
         customers_in: The same by region, for services of whose customers the region is known.
         account_teams: For each of these customers that has any, the people who look after them.
-        tech_call: A link that may contain ``{incident}``.
+        tech_call: A link that may contain ``{incident}``, ``{call}`` and ``{secret}``.
         support_call: Likewise.
+        fork_calls: Likewise, one per fork.
         call_phone: For who cannot open a link.
     """
 
@@ -108,6 +109,7 @@ class Plan(_Planned):
     account_teams: dict[str, list[str]] = {}
     tech_call: str = ""
     support_call: str = ""
+    fork_calls: list[str] = []
     call_phone: str = ""
 
     def users_of(self, service: str, regions: Collection[str]) -> list[str]:
@@ -149,6 +151,7 @@ class Plan(_Planned):
             account_teams={**self.account_teams, **_new(other.account_teams, self.account_teams)},
             tech_call=self.tech_call or other.tech_call,
             support_call=self.support_call or other.support_call,
+            fork_calls=self.fork_calls or other.fork_calls,
             call_phone=self.call_phone or other.call_phone,
         )
 
@@ -255,7 +258,8 @@ def plan_for(
         customers_in={name: placed for name in customers_of if (placed := catalog.customers_in(name))},
         account_teams=account_teams,
         tech_call=catalog.bridges.tech,
-        support_call=catalog.bridges.support,
+        support_call=catalog.bridges.for_support,
+        fork_calls=catalog.bridges.forks,
         call_phone=catalog.bridges.phone,
     )
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from model.coordinate import calls
 from model.coordinate.audience import LISTED, desk_team, latest, targets, whom
 from model.coordinate.wording import InternalFacts, InternalKind, InternalText
 from model.effects import Compose
@@ -79,8 +80,8 @@ def internal_facts(incident: Incident, kind: InternalKind, now: datetime) -> Int
         told=[f"{m.at:%H:%M} {whom(m.to)}: {m.text}" for m in incident.messages if m.audience == "external"][-2:],
         told_next=desk.next_at,
         state_within=f"{int(incident.policy.impact_within.total_seconds() // 60)} min",
-        tech_call=incident.plan.tech_call.replace("{incident}", incident.id),
-        support_call=incident.plan.support_call.replace("{incident}", incident.id),
+        tech_call=calls.sayable(calls.tech(incident)),
+        support_call=calls.sayable(calls.support(incident)),
     )
 
 

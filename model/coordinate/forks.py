@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from model.coordinate import desk_messages
+from model.coordinate import calls, desk_messages
 from model.coordinate.desk import Fork
 from model.engage import engagement
 from model.engage.response import Commit, joined, still_open, the_team
@@ -32,16 +32,18 @@ def fork(act: Act[Incident]) -> Commit:
             topic=message.topic,
             by=act.by,
             stays=stays,
-            link=_link(act.matter, len(desk.forks) + 1),
+            link=calls.fork(act.matter, len(desk.forks) + 1),
             parent=parent.n if parent else 0,
             opened_at=act.now,
         )
         desk.forks.append(made)
         left = f" from {name(act.matter, parent)}" if parent else ""
-        act.say("forked", f"{name(act.matter, made)}{left}: {team}, {message.topic}; {stays} stays", link=made.link)
-        text = f"{act.matter.id}: you stay on the bridge for {team}; the others are on {made.link or 'their own call'}."
+        link = calls.sayable(made.link)
+        act.say("forked", f"{name(act.matter, made)}{left}: {team}, {message.topic}; {stays} stays", link=link)
+        text = f"{act.matter.id}: you stay on the bridge for {team}; the others are on {link or 'their own call'}."
         engagement.tell(act.matter, [team], text, act.now, people=[stays])
-        return act.answer(f"{name(act.matter, made)} is open{': ' + made.link if made.link else ''}; {stays} stays")
+        where = link or ("its call is on your page of the incident" if made.link else "")
+        return act.answer(f"{name(act.matter, made)} is open{': ' + where if where else ''}; {stays} stays")
 
     return commit
 
@@ -76,11 +78,7 @@ def _is_there(incident: Incident, person: str) -> bool:
 
 def name(incident: Incident, fork: Fork) -> str:
     """Return what a fork is called: it is how its call is found, too."""
-    return f"{incident.id}-fork-{fork.n}"
-
-
-def _link(incident: Incident, number: int) -> str:
-    return incident.plan.tech_call.replace("{incident}", f"{incident.id}-fork-{number}")
+    return f"{incident.id}-{calls.fork_name(fork.n)}"
 
 
 def rejoin(act: Act[Incident]) -> Commit:

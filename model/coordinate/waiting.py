@@ -11,7 +11,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from model import messages
-from model.coordinate import desk_messages, statements, support_rules, ticket
+from model.coordinate import calls, desk_messages, statements, support_rules, ticket
 from model.coordinate.audience import LISTED, latest, targets
 from model.engage import engagement, response
 from model.incident import BEFORE_CLOSE, Incident, Phase, Statement
@@ -69,12 +69,23 @@ class Waiting(BaseModel):
 
 
 class Call(BaseModel):
-    """A call that somebody may join."""
+    """A call that somebody may join.
+
+    Attributes:
+        call: Which: `tech`, `support` or `fork-1`.
+        link: May contain `{secret}`, which the page fills in.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
+    call: str
     link: str
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where it is: two names of one place are one call."""
+        return calls.place(self.link, self.call)
 
 
 def waiting_for(incident: Incident, person: str, now: datetime) -> list[Waiting]:
@@ -302,17 +313,17 @@ def calls_for(incident: Incident, person: str) -> list[Call]:
     held = standing(incident, planned) if planned else set()
     own = _teams(incident, person)
     forks = [
-        Call(name=f"{fork.team}’s own call: {fork.topic}", link=fork.link)
+        Call(name=f"{fork.team}’s own call: {fork.topic}", call=calls.fork_name(fork.n), link=fork.link)
         for fork in incident.desk.open_forks
         if fork.team in own and fork.stays != person
     ]
-    bridge = Call(name="the call", link=incident.plan.tech_call.replace("{incident}", incident.id))
-    support = Call(name="the support call", link=incident.plan.support_call.replace("{incident}", incident.id))
+    bridge = Call(name="the call", call=calls.TECH, link=calls.tech(incident))
+    support = Call(name="the support call", call=calls.SUPPORT, link=calls.support(incident))
     cares = person == incident.desk.event_manager or own == [incident.plan.support]
     if cares or (ACCOUNT in held and ENGAGED not in held):
-        calls = [*forks, support, bridge]
+        found = [*forks, support, bridge]
     elif held & {SUPPORT, INCIDENT_RESPONSE, LEADERS} and incident.plan.support in incident.engagements:
-        calls = [*forks, bridge, support]
+        found = [*forks, bridge, support]
     else:
-        calls = [*forks, bridge]
-    return [call for n, call in enumerate(calls) if call.link and call.link not in [c.link for c in calls[:n]]]
+        found = [*forks, bridge]
+    return [call for n, call in enumerate(found) if call.link and call.place not in [c.place for c in found[:n]]]

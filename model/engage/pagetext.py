@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from model.coordinate import calls
 from model.effects import Page
 from model.matter import unique
 from model.text import cut, one_line
@@ -16,13 +17,14 @@ def page_text(page: Page, link: str) -> str:
 
     In this order: severity, service, region, what, for how long, whether customers are hit, the link to
     acknowledge, the call, the phone. When it is too long, the call goes first, then what is wrong is cut; the link
-    never is.
+    never is. The call is reached through the page, which counts who joins; its own link only where there is no page.
     """
     hit = {True: "yes", False: "no", None: "unknown"}[page.customers_hit]
     age = ago(page.at - page.opened_at)
     test = "TEST " if page.test else ""
     ack = f"Ack: {link}" if link else f"Ack: allclear ack {page.incident}"
-    call = f"call: {page.tech_call.replace('{incident}', page.incident)}" if page.tech_call else ""
+    where = call_link(page, link)
+    call = f"call: {where}" if where else ""
     phone = f"else phone {page.call_phone}" if page.call_phone else ""
     named = one_line(f"{page.service} {page.region} {page.what}")
 
@@ -35,6 +37,17 @@ def page_text(page: Page, link: str) -> str:
             return whole
     room = LONGEST - len(text("", ack))
     return text(_cut(named, max(room, 8)), ack)
+
+
+def call_link(page: Page, link: str) -> str:
+    """Return the way to the call: the page with the call's button on top; without a page, the call's own link.
+
+    Returns:
+        Nothing where there is no call, or its link may not be written down.
+    """
+    if not page.tech_call:
+        return ""
+    return f"{link}&call=1" if link else calls.sayable(calls.link(page.tech_call, page.incident, calls.TECH))
 
 
 def bundle_text(pages: Sequence[Page], link: str) -> str:

@@ -117,6 +117,13 @@ async def test_a_page_arrives_with_its_text_and_its_link(mailer: Mailer, house: 
     assert f"{ID} · paged: Ana Ng for checkout" in body
 
 
+async def test_a_letter_leads_to_the_call_through_the_page_which_counts_who_joins(mailer: Mailer, house: House) -> None:
+    await SmtpPager(mailer).page(PAGE.model_copy(update={"tech_call": "https://meet.test/{incident}"}), TEXT, "k/1")
+    body = house.letters[0].get_content()
+    assert "\nhttp://gate.test/i/INC-1?t=x.y&call=1\r\n" in body
+    assert "meet.test" not in body
+
+
 async def test_the_same_key_is_the_same_message_and_another_key_another(mailer: Mailer, house: House) -> None:
     for key in ("k/1", "k/1", "k/2"):
         await SmtpPager(mailer).page(PAGE, TEXT, key)

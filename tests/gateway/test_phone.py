@@ -14,6 +14,7 @@ from temporalio.client import Client
 from gateway.elsewhere import MOST, pages_elsewhere
 from gateway.phone import Phone, phone_routes
 from link.signing import page_link, sign
+from model.catalogue.entries import Bridges
 from model.incident import Engagement, Incident, Paged, Responder
 from store import open_store
 from tests.gateway.house import SECRET, House, an_incident, record
@@ -259,6 +260,38 @@ async def test_while_no_workflow_answers_the_catalogue_says_what_waits_and_where
     assert "You are paged for checkout" in said
     assert "Join the call" in said
     assert "You are Ana Ng here" in said
+
+
+async def test_a_secret_call_is_the_same_for_everybody_and_in_no_other_incident(house: House, dead: Client) -> None:
+    bridges = Bridges(tech="https://meet.example.test/{incident}-{call}-{secret}")
+    catalog = house.catalog.model_copy(update={"bridges": bridges})
+    now = datetime.now(UTC)
+    both = {name: Responder(acknowledged_at=now, joined_at=now) for name in ("ana", "kim")}
+    it, other = await recorded(house, people=both), await recorded(house, people=both)
+    async with only_the_phone(house, dead, catalog=lambda: catalog) as http:
+        pages = [
+            await http.get(path_of(id, person)) for id, person in ((it.id, "ana"), (it.id, "kim"), (other.id, "ana"))
+        ]
+    hers, his, elsewhere = [re.findall(r'href="https://meet[^"]*-tech-([a-z2-7]{16})"', page.text) for page in pages]
+    assert len(hers) == 1
+    assert hers == his
+    assert hers != elsewhere
+    assert "{secret}" not in pages[0].text
+
+
+async def test_who_comes_for_the_call_finds_its_button_on_top_and_is_not_counted_for_looking(house: House) -> None:
+    now = datetime.now(UTC)
+    called = {"checkout": Engagement(team="checkout", reason="owner", called_at=now, clock_from=now)}
+    it = await recorded(house, engagements=called, people={"ana": Responder(pages=[a_page(now)])})
+    async with only_the_phone(house, house.client, catalog=lambda: house.catalog) as http:
+        plain, wanted = await http.get(path_of(it.id)), await http.get(path_of(it.id) + "&call=1")
+    forms = [re.findall(r'name="act" value="(\w+)"', page.text) for page in (plain, wanted)]
+    assert forms[0][0] == "acknowledge"
+    assert forms[1][0] == "join"
+    assert wanted.text.count("Join the call</button>") == 1
+    recorded_since = await house.store.incident(it.id)
+    assert recorded_since
+    assert recorded_since.people["ana"].joined_at is None
 
 
 def a_page(at: datetime) -> Paged:

@@ -260,6 +260,16 @@ async def test_clicking_the_call_is_joining_it(staffed: House) -> None:
     assert f'href="https://call.example.test/{it.id}"' in after.text, "who has joined needs no more than the link"
 
 
+async def test_the_call_of_a_page_joins_with_one_tap_and_a_preview_joins_nobody(staffed: House) -> None:
+    it = await begun(staffed)
+    async with staffed.gateway() as http:
+        page = await http.get(f"/i/{it.id}?t={sign(SECRET, it.id, 'ana')}&call=1")
+        assert not (await state(staffed, it.id)).people["ana"].joined_at, "a filter that follows links is nobody"
+        answer = await press(http, page, "join", call=sealed(page))
+    assert answer.headers["location"] == f"https://call.example.test/{it.id}"
+    assert (await state(staffed, it.id)).people["ana"].joined_at
+
+
 async def test_who_is_expected_on_the_call_gets_there_from_the_top(staffed: House) -> None:
     it = await begun(staffed)
     await say(staffed, it, "acknowledge", by="ana")

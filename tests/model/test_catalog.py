@@ -289,7 +289,12 @@ MISTAKES: list[tuple[str, Any, str, str]] = [
         ".tech",
         "'call.example.test' is not a link; it begins with https://",
     ),
-    ("bridges", {"tech": "https://x.test/{id}"}, ".tech", "{id} is not known; only {incident} is filled in"),
+    (
+        "bridges",
+        {"tech": "https://x.test/{id}"},
+        ".tech",
+        "{id} is not known; filled in are {incident}, {call}, {secret}",
+    ),
     ("bridges", {"phone": 15550100}, ".phone", "15550100 is not read as text; write it in quotes"),
     (
         "policy",

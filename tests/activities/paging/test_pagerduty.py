@@ -117,6 +117,16 @@ async def test_a_page_without_a_link_or_a_service_is_an_alert_all_the_same(
     assert "links" not in event
 
 
+async def test_the_call_is_a_second_link_of_the_alert_and_leads_through_the_signed_page(
+    pager: PagerDutyPager, provider: Provider
+) -> None:
+    page = PAGE.model_copy(update={"tech_call": "https://meet.test/{incident}-{call}"})
+    await pager.page(page, TEXT, KEY)
+    [request] = provider.requests
+    assert [link["href"] for link in request.json["links"]] == [LINK, f"{LINK}&call=1"]
+    assert b"meet.test" not in request.body
+
+
 async def test_a_worker_that_dies_between_sent_and_recorded_makes_no_second_alert(
     pager: PagerDutyPager, provider: Provider, there: PagerDuty
 ) -> None:

@@ -54,6 +54,14 @@ async def test_a_page_arrives_signed_with_everything_a_provider_needs(pager: Web
     assert request.headers["webhook-id"] == KEY
 
 
+async def test_a_page_leads_to_the_call_through_the_signed_page_only(pager: WebhookPager, provider: Provider) -> None:
+    page = order("webhook", provider.url).model_copy(update={"tech_call": "https://meet.test/{incident}-{call}"})
+    await pager.page(page, TEXT, KEY)
+    [request] = provider.requests
+    assert request.json["data"]["call"] == f"{LINK}&call=1"
+    assert b"meet.test" not in request.body
+
+
 async def test_a_changed_body_or_another_key_does_not_verify(pager: WebhookPager, provider: Provider) -> None:
     await pager.page(to(provider), TEXT, KEY)
     [request] = provider.requests

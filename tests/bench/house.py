@@ -14,6 +14,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
 from activities import rush
+from activities.paging import Pager
 from activities.record.sql import SqlRecorder
 from activities.rush import Rush
 from activities.tickets.markdown import MarkdownTickets
@@ -93,15 +94,19 @@ class House:
     client: Client
     pager: Stamping
     reach: Reach
+    store: Store
 
 
 @asynccontextmanager
-async def house(catalog: Catalog, policy: Mapping[str, Any] | None = None) -> AsyncIterator[House]:
+async def house(
+    catalog: Catalog, policy: Mapping[str, Any] | None = None, pagers: Mapping[str, Pager] | None = None
+) -> AsyncIterator[House]:
     """Open a house of its own for one figure, and close it in order.
 
     Args:
         catalog: Who works here.
         policy: Numbers that differ from the defaults; the figure says so.
+        pagers: For channels that leave the house.
     """
     live.use(catalog, catalog.policy.overridden(policy or {}))
     secret = secrets.token_hex(16)
@@ -112,7 +117,7 @@ async def house(catalog: Catalog, policy: Mapping[str, Any] | None = None) -> As
         store = open_store(url)
         pager, reach = Stamping(), Reach()
         connectors = Connectors(
-            pagers={"*": pager},
+            pagers={"*": pager, **(pagers or {})},
             messengers={"*": pager},
             inside_pager=pager,
             inside_messenger=pager,
@@ -128,7 +133,7 @@ async def house(catalog: Catalog, policy: Mapping[str, Any] | None = None) -> As
                     make_workers(server.client, connectors, secret=secret),
                     bare_worker(server.client, reach),
                 ):
-                    yield House(server.client, pager, reach)
+                    yield House(server.client, pager, reach, store)
         finally:
             await store.close()
 

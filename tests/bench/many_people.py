@@ -13,6 +13,7 @@ from model.catalogue.catalog import Catalog
 from model.catalogue.plan import plan_for
 from model.effects import Errand, Start
 from model.incident import Incident
+from tests.bench import troubled
 from tests.bench.bare import QUEUE, Call
 from tests.bench.house import PARTITION, REGION, House, alarm, at_rest, house, organisation, service
 from tests.bench.scale import Scale
@@ -42,13 +43,14 @@ async def measure(scale: Scale) -> Figure:
         *_times(f"storm of {scale.teams} alarms", storm, bare),
         *second_rows,
     ]
+    in_trouble, more = await troubled.rows(scale)
     notes = [
         f"{len(everybody)} people on call of {scale.teams} teams, {scale.on_call} each, and a manager for ten "
         f"teams; 'one incident of all' begins with {scale.teams} services, timed from its accepted start; the "
         f"storm is {scale.teams} alarms sent at once through Detection, default policy, timed from the first "
         f"being sent; floor: one workflow of {len(everybody)} activities"
     ]
-    return Figure(rows, notes)
+    return Figure([*rows, *in_trouble], [*notes, *more])
 
 
 def _times(title: str, pages: list[float], bare: list[float]) -> list[Row]:

@@ -121,7 +121,7 @@ class _Ahead:
             if isinstance(owed.order, PlanRequest):
                 order = owed.order
                 plan = plan_for(
-                    self._catalog, services=order.services, teams=order.teams, suspects=order.suspects, at=now
+                    self._catalog, services=order.services, teams=order.teams, suspects=order.suspects, at=order.at
                 )
             elif isinstance(owed.order, Tell):
                 self.told += [it.person for it in owed.order.recipients]

@@ -10,7 +10,17 @@ from model.coordinate import support
 from model.coordinate.desk import Desk
 from model.effects import Outcome
 from model.engage import engagement, moves
-from model.incident import CALL_LEADERS, AlarmFact, Engagement, Incident, Phase, ReportFact, Responder, Statement
+from model.incident import (
+    CALL_LEADERS,
+    AlarmFact,
+    Engagement,
+    Incident,
+    Phase,
+    Relief,
+    ReportFact,
+    Responder,
+    Statement,
+)
 from model.matter import unique
 from model.times import Moment
 
@@ -50,6 +60,7 @@ class Handover(BaseModel):
     alarms: list[AlarmFact] = []
     engagements: list[Engagement] = []
     people: dict[str, Responder] = {}
+    reliefs: dict[str, Relief] = {}
     statements: list[Statement] = []
     reports: list[ReportFact] = []
     absorbed: list[str] = []
@@ -112,6 +123,7 @@ def absorb(incident: Incident, absorption: Absorption, now: datetime) -> None:
         alarms=list(incident.alarms.values()),
         engagements=list(incident.engagements.values()),
         people=incident.people,
+        reliefs=incident.reliefs,
         statements=incident.statements,
         reports=incident.reports,
         absorbed=incident.absorbed,
@@ -123,7 +135,7 @@ def absorb(incident: Incident, absorption: Absorption, now: datetime) -> None:
     if paged:
         text = f"{incident.id} is now part of {absorption.into} ({absorption.reason}). Nothing more to acknowledge."
         engagement.tell(incident, list(incident.engagements), text, now, people=paged)
-    incident.engagements, incident.people = {}, {}
+    incident.engagements, incident.people, incident.reliefs = {}, {}, {}
 
 
 def pass_page_on(incident: Incident, ended: PageEnded, now: datetime) -> None:
@@ -153,6 +165,7 @@ def split_off(incident: Incident, split: SplitOff, now: datetime) -> None:
     if row:
         of_team = set(engagement.members(incident, row.team))
         handover.people = {person: it for person, it in incident.people.items() if person in of_team}
+        handover.reliefs = {key: it for key, it in incident.reliefs.items() if it.team == row.team}
         handover.statements = [said for said in incident.statements if said.team == row.team]
     moves.signal(incident, split.into, "handover", handover.model_dump(mode="json"), now)
     if row and row.team not in incident.owners and not row.released_at:
@@ -175,6 +188,9 @@ def take_over(incident: Incident, handover: Handover, now: datetime) -> None:
     for person, responder in handover.people.items():
         if person in incident.plan.people:
             _merge_person(incident, person, responder)
+    for key, relief in handover.reliefs.items():
+        if relief.team in incident.engagements and relief.person in incident.plan.people:
+            incident.reliefs.setdefault(key, relief)
     incident.statements += handover.statements
     support.take_over(incident, handover.desk)
     incident.reports = [*incident.reports, *handover.reports][-impact.REPORTS_KEPT :]

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from model import absorption, phases
+from model.catalogue.plan import Plan
 from model.close import closing, follow_up
 from model.coordinate import drafts, statements, support, ticket
 from model.effects import (
@@ -18,7 +19,7 @@ from model.effects import (
     failed,
     next_retry,
 )
-from model.engage import engagement, escalation, suspects
+from model.engage import engagement, escalation, shifts, suspects
 from model.incident import Incident, Phase, Sent
 from model.mitigate import ladder
 
@@ -40,10 +41,11 @@ def advance(incident: Incident, now: datetime) -> datetime | None:
     desk = support.advance(incident, now)
     asked = statements.advance(incident, now)
     suspects.advance(incident, now)
+    relieved = shifts.advance(incident, now)
     called = escalation.advance(incident, now)
     mitigating = ladder.advance(incident, now)
     incident.trim()
-    due = [course, desk, asked, called, mitigating, next_retry(incident.owed), incident.record_retry_at]
+    due = [course, desk, asked, relieved, called, mitigating, next_retry(incident.owed), incident.record_retry_at]
     return min((at for at in due if at and at > now), default=None)
 
 
@@ -103,6 +105,9 @@ def _planned(incident: Incident, order: PlanRequest, outcome: Outcome, now: date
         known = {name: s for name, s in outcome.plan.services.items() if s.known or name in incident.services}
         incident.plan = incident.plan.merged(outcome.plan.model_copy(update={"services": known}))
     ladder.owners_known(incident)
+    if order.shift:
+        shifts.known(incident, order, outcome.plan or Plan(), now)
+        return
     for team in order.teams:
         if team in incident.plan.teams:
             engagement.call(incident, team, order.reason, now=now, by=order.by)

@@ -98,7 +98,7 @@ def needs(incident: Incident) -> list[Need]:
     if incident.phase == Phase.CLOSE:
         found += _to_close(incident)
     elif not incident.closed_at:
-        found += _to_acknowledge(incident)
+        found += [*_to_acknowledge(incident), *_to_take_over(incident)]
     return sorted(found, key=lambda need: need.since, reverse=True)
 
 
@@ -118,6 +118,21 @@ def _to_acknowledge(incident: Incident) -> list[Need]:
         for row in newest
     ]
     return told + [Need(row.called_at, row.team, "acknowledge", "acknowledge", {}) for row in rows[:-IN_FULL]]
+
+
+def _to_take_over(incident: Incident) -> list[Need]:
+    """Return who is called to relieve somebody."""
+    return [
+        Need(
+            relief.called_at or relief.since,
+            ", ".join(relief.followers),
+            f"take over {relief.team} from {relief.person}: acknowledge",
+            "acknowledge",
+            {"by": relief.followers[0]},
+        )
+        for relief in incident.reliefs.values()
+        if relief.followers and not relief.stays
+    ]
 
 
 def _to_decide(incident: Incident, proposal: Proposal) -> Need:

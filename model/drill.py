@@ -26,7 +26,7 @@ TO_DETECTION = {
 MESSAGES = (
     *TO_DETECTION,
     "engage", "acknowledge", "join", "release", "state_impact", "observe", "lead", "fork", "rejoin",
-    "make_big",
+    "make_big", "hand_off",
     "propose", "decide", "stop", "confirm_recovery", "relate", "inquire", "sentiment", "notify", "note",
     "check",
     "assign_coe", "add_action", "start_campaign", "set_severity", "stand_down", "close", "reopen", "submit",

@@ -199,6 +199,9 @@ class PlanRequest(BaseModel):
 
     Attributes:
         common: Impacted services: what do they stand on together (D3)?
+        shift: It is about who takes over for these teams: after their shift's end, asked at that end or before it
+            (`ahead`), or who was `named`. Nobody else is called in for it.
+        people: Who was named, by id or e-mail address.
     """
 
     lane: Literal["plan"] = "plan"
@@ -206,6 +209,8 @@ class PlanRequest(BaseModel):
     teams: list[str] = []
     suspects: bool = False
     common: list[str] = []
+    shift: Literal["", "ahead", "ended", "named"] = ""
+    people: list[str] = []
     reason: str = ""
     by: str = ""
     at: datetime

@@ -136,6 +136,30 @@ class Responder(BaseModel):
     off_at: Moment | None = None
 
 
+class Relief(BaseModel):
+    """Somebody of a team whose part another takes over: their shift has ended, or they said so.
+
+    Attributes:
+        since: The end of the shift, or when they said so.
+        followers: Who is called to take over; the first to acknowledge does.
+        level: The level called last, counted from 1.
+        called_at: When it was called.
+        missed_at: When incident response heard that nobody takes over.
+        stays: They stay until the next shift's end, and nobody is called.
+        words: What they handed over.
+    """
+
+    team: str
+    person: str
+    since: Moment
+    followers: list[str] = []
+    level: int = 1
+    called_at: Moment | None = None
+    missed_at: Moment | None = None
+    stays: bool = False
+    words: str = ""
+
+
 class Statement(BaseModel):
     """What a team said about its impact (C3); revised, never overwritten."""
 
@@ -210,6 +234,9 @@ class Incident(Matter):
     leader: str = ""
     engagements: dict[str, Engagement] = {}
     people: dict[str, Responder] = {}
+    reliefs: dict[str, Relief] = {}
+    shifts_told: dict[str, datetime] = {}
+    shifts_asked: dict[str, datetime] = {}
     statements: list[Statement] = []
     messages: list[Sent] = []
     reports: list[ReportFact] = []

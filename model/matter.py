@@ -37,7 +37,7 @@ What = Literal[
     "proposed", "decided", "executed", "stopped", "expired", "refused", "tenet_broken", "phase", "verified",
     "verification_failed", "recovery", "draft_waiting", "held", "notified", "related", "inquiry", "sentiment",
     "checked", "coe_suggested", "coe_declined", "coe_assigned", "coe", "rca", "action", "campaign", "overdue",
-    "reopened", "closed", "all_clear", "unreadable", "unmapped", "linked",
+    "reopened", "closed", "all_clear", "unreadable", "unmapped", "linked", "shift",
 ]  # fmt: skip
 """The closed vocabulary of a timeline's entries."""
 

@@ -244,6 +244,24 @@ class Lead(Message):
     handover: Words = ""
 
 
+class HandOff(Message):
+    """Somebody hands over what they do here, or stays on after their shift (C11)."""
+
+    decides = True
+    description = (
+        "Hand your part over, at the end of your shift or before: who takes it is paged, and you are off duty once"
+        " they acknowledged. With a role only that is handed over; with stays you stay on after your shift."
+    )
+    example = {"by": "ana", "person": "ben", "text": "open: the roll back runs until 09:40, then look at latency"}
+    main = "text"
+
+    person: Name = ""
+    team: Name = ""
+    role: Literal["lead", "support_call"] | None = None
+    text: Words = ""
+    stays: bool = False
+
+
 class MakeBig(Message):
     """A single-service event becomes a full response (E1, E2)."""
 

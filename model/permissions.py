@@ -39,6 +39,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "stand_down": _STEERING,
     "make_big": _STEERING,
     "lead": (LEADERS, INCIDENT_RESPONSE),
+    "hand_off": (ENGAGED, INCIDENT_RESPONSE, LEADERS),
     "fork": (TEAM, INCIDENT_RESPONSE, LEADERS),
     "rejoin": (TEAM, INCIDENT_RESPONSE, LEADERS),
     "relate": _DESK,

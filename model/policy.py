@@ -185,6 +185,11 @@ class Policy(BaseModel):
         "C1, design §5: in a full response, who acknowledged and has not joined after this is paged once "
         "more, then incident response is told.",
     )
+    shift_told_before: Duration = _named(
+        30 * _MINUTE,
+        "E3, C11: this long before somebody's shift ends in an open incident, they and who follows are told: time to "
+        "finish a sentence and to hand over in words, and not so early that it is forgotten.",
+    )
     working_morning_hour: Count = _named(
         9,
         "E6: the local hour, Monday to Friday, at which severity 4 and 5 reach their owner. Unit: hour of the day.",

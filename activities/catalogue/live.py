@@ -32,7 +32,9 @@ class LiveCatalogue:
         order, catalog = errand.order, _loaded()
         suspected = self._in_common(catalog, order.common) if order.common else []
         teams = [*order.teams, *(found.team for found in suspected)]
-        made = plan_for(catalog, services=order.services, teams=teams, suspects=order.suspects, at=order.at)
+        made = plan_for(
+            catalog, services=order.services, teams=teams, people=order.people, suspects=order.suspects, at=order.at
+        )
         return Outcome(plan=made, suspected=suspected)
 
     def _in_common(self, catalog: Catalog, impacted: list[str]) -> list[Suspected]:

@@ -15,6 +15,8 @@ FAR: Final = timedelta(days=366)
 AHEAD: Final = timedelta(days=28)
 """How far ahead gaps are looked for: four turns of a week, enough to find somebody else."""
 _STEP: Final = timedelta(days=28)
+_SOON: Final = timedelta(days=2)
+_INSTANT: Final = timedelta(microseconds=1)
 
 
 class Turn(BaseModel):
@@ -72,6 +74,22 @@ def next_at(team: Team, at: datetime) -> list[Turn]:
                     found[number] = Turn(level=number, people=people, at=moment)
         begin += _STEP
     return [found[number] for number in sorted(found)]
+
+
+def holds_until(team: Team, at: datetime) -> datetime | None:
+    """Return when a team's levels, as they are at a moment, change; nothing for levels that are always the same.
+
+    One looks ahead for `AHEAD` at most: where nothing changes until then, that is when to look again.
+    """
+    if all(isinstance(level, list) for level in team.on_call) and not any(it.until > at for it in team.overrides):
+        return None
+    now, begin = levels_at(team, at), at
+    for end in (at + _SOON, at + AHEAD):
+        for moment in _changes(team, begin, end):
+            if levels_at(team, moment) != now:
+                return moment
+        begin = end - _INSTANT  # `_changes` leaves out both ends
+    return at + AHEAD
 
 
 def gaps(team: Team, since: datetime, until: datetime) -> list[Trouble]:

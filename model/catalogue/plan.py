@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from model.catalogue.catalog import GLOBAL, UNMAPPED, Catalog
 from model.catalogue.entries import Contact, Service, Tenet
-from model.catalogue.oncall import levels_at
+from model.catalogue.oncall import holds_until, levels_at
 
 __all__ = [
     "AlarmFacts",
@@ -55,11 +55,16 @@ class PlannedPerson(_Planned):
 
 
 class PlannedTeam(_Planned):
-    """A team's escalation levels at the moment of the plan, each a list of person ids."""
+    """A team's escalation levels at the moment of the plan, each a list of person ids.
+
+    Attributes:
+        until: When somebody's shift ends and the levels change; nothing where they always are as they are.
+    """
 
     id: str = ""
     levels: list[list[str]] = []
     manager: str = ""
+    until: datetime | None = None
 
 
 class PlannedService(_Planned):
@@ -209,6 +214,7 @@ def plan_for(
     *,
     services: Sequence[str] = (),
     teams: Sequence[str] = (),
+    people: Sequence[str] = (),
     suspects: bool = False,
     at: datetime,
 ) -> Plan:
@@ -219,6 +225,7 @@ def plan_for(
         services: Service ids. One the catalogue does not know is planned for the incident response team, so
             that an alarm with a misspelt name still wakes somebody.
         teams: Team ids. One the catalogue does not know is left out; the caller says so.
+        people: People asked for besides, by id or e-mail address.
         suspects: Whether the usual suspects and their owners are planned too (E2).
         at: The moment whose rotas count.
 
@@ -229,18 +236,15 @@ def plan_for(
     wanted = list(dict.fromkeys([*services, *(catalog.suspects if suspects else [])]))
     planned = {name: _planned_service(catalog, name) for name in wanted}
     team_ids = [roles.incident_response, roles.support, *(s.team for s in planned.values()), *teams]
-    found = {
-        name: PlannedTeam(id=name, levels=levels_at(catalog.teams[name], at), manager=catalog.teams[name].manager)
-        for name in dict.fromkeys(team_ids)
-        if name in catalog.teams
-    }
+    found = {name: _planned_team(catalog, name, at) for name in dict.fromkeys(team_ids) if name in catalog.teams}
     customers_of = {name: customers for name in wanted if (customers := catalog.customers_of(name))}
     account_teams = {
         customer: list(team)
         for customer in dict.fromkeys(_flat(customers_of.values()))
         if (team := catalog.account_team(customer))
     }
-    person_ids = [p for team in found.values() for p in (*_flat(team.levels), team.manager)]
+    asked = [person.id for name in people if (person := catalog.person_by(name))]
+    person_ids = [*(p for team in found.values() for p in (*_flat(team.levels), team.manager)), *asked]
     return Plan(
         services=planned,
         teams=found,
@@ -311,6 +315,11 @@ def _planned_service(catalog: Catalog, name: str) -> PlannedService:
         has_customers=bool(catalog.customers_of(name)),
         internal_names=entry.secrets,
     )
+
+
+def _planned_team(catalog: Catalog, name: str, at: datetime) -> PlannedTeam:
+    team = catalog.teams[name]
+    return PlannedTeam(id=name, levels=levels_at(team, at), manager=team.manager, until=holds_until(team, at))
 
 
 def _planned_person(catalog: Catalog, name: str) -> PlannedPerson:

@@ -45,10 +45,10 @@ def advance(incident: Incident, now: datetime) -> datetime | None:
 def _event_manager(incident: Incident, now: datetime) -> None:
     """Let the first of support to acknowledge run the support call (C6)."""
     desk = incident.desk
-    if _is_there(incident, desk.event_manager):
+    if engagement.is_there(incident, desk.event_manager):
         return
     own = _of(incident, incident.plan.support)
-    there = sorted((incident.people[p].acknowledged_at, p) for p in own if _is_there(incident, p))
+    there = sorted((incident.people[p].acknowledged_at, p) for p in own if engagement.is_there(incident, p))
     if there:
         desk.event_manager = there[0][1]
         incident.say("lead", f"{desk.event_manager} runs the support call (event manager)", now=now)
@@ -61,11 +61,6 @@ def _of(incident: Incident, team: str) -> list[str]:
     row = incident.engagements.get(team)
     on_call = [person for level in engagement.levels(incident, team) for person in level]
     return unique([*on_call, row.acknowledged_by if row else ""])
-
-
-def _is_there(incident: Incident, person: str) -> bool:
-    responder = incident.people.get(person)
-    return responder is not None and responder.acknowledged_at is not None and responder.off_at is None
 
 
 def probably_wrong(incident: Incident) -> bool:
@@ -193,7 +188,7 @@ def _attended_at(incident: Incident) -> datetime | None:
     In an event of one service it takes support: incident response may be there only because its owner was not.
     """
     wanted = (incident.plan.support, incident.plan.incident_response if incident.big else "")
-    people = [person for team in wanted for person in _of(incident, team) if _is_there(incident, person)]
+    people = [person for team in wanted for person in _of(incident, team) if engagement.is_there(incident, person)]
     times = [incident.people[person].acknowledged_at for person in people]
     return min((at for at in times if at), default=None)
 

@@ -117,6 +117,15 @@ def unanswered(incident: Incident, person: str) -> Waiting | None:
     teams = unique([*(page.team for page in pages), *_teams(incident, person)])
     rows = [incident.engagements[team] for team in teams if team in incident.engagements]
     still = [row for row in rows if row.open]
+    reliefs = engagement.to_relieve(incident, person)
+    if pages and reliefs and not still:
+        return Waiting(
+            kind="page",
+            since=pages[0].at,
+            team=reliefs[0].team,
+            what=f"You take over {', '.join(f'{it.team} from {it.person}' for it in reliefs)}",
+            text="; ".join(unique(it.words for it in reliefs)),
+        )
     if not pages or not still:
         return None
     return Waiting(

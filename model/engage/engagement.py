@@ -4,7 +4,7 @@ from datetime import datetime
 
 from model.catalogue.plan import PlannedPerson
 from model.effects import Outcome, Page, Recipient, Tell
-from model.incident import CALL_LEADERS, AlarmFact, Engagement, Incident, Paged, Responder
+from model.incident import CALL_LEADERS, AlarmFact, Engagement, Incident, Paged, Relief, Responder
 from model.matter import unique
 
 NIGHT = 4
@@ -64,9 +64,21 @@ def manager(incident: Incident, team: str) -> str:
 
 
 def members(incident: Incident, team: str) -> list[str]:
-    """Return who belongs to a team: its on-call list and its manager (design §5)."""
+    """Return who belongs to a team: its on-call list, its manager (design §5), and who is still there after a shift."""
     listed = [person for level in levels(incident, team) for person in level]
-    return unique([*listed, manager(incident, team)])
+    still = [relief.person for relief in incident.reliefs.values() if relief.team == team]
+    return unique([*listed, manager(incident, team), *still])
+
+
+def is_there(incident: Incident, person: str) -> bool:
+    """Whether somebody has acknowledged and is on duty."""
+    responder = incident.people.get(person)
+    return responder is not None and responder.acknowledged_at is not None and responder.off_at is None
+
+
+def to_relieve(incident: Incident, person: str) -> list[Relief]:
+    """Return whom somebody is called to take over from."""
+    return [it for it in incident.reliefs.values() if person in it.followers and not it.stays]
 
 
 def teams_of(incident: Incident, person: PlannedPerson) -> list[str]:
@@ -88,8 +100,8 @@ def pages_by_team(incident: Incident) -> dict[str, list[tuple[str, Paged]]]:
     return found
 
 
-def page(incident: Incident, team: str, person: str, contact: int, level: int, now: datetime) -> None:
-    """Owe one page to one person over one of their channels."""
+def page(incident: Incident, team: str, person: str, contact: int, level: int, now: datetime, *, why: str = "") -> None:
+    """Owe one page to one person over one of their channels; `why` comes before what is wrong."""
     planned = incident.plan.people[person]
     responder = incident.people.setdefault(person, Responder())
     key = f"{incident.id}/page/{person}/{len(responder.pages) + 1}"
@@ -116,7 +128,7 @@ def page(incident: Incident, team: str, person: str, contact: int, level: int, n
         severity=incident.severity,
         service=_which(incident, team, worst.service if worst else ""),
         region=worst.region if worst else ", ".join(incident.regions),
-        what=described(worst) if worst else incident.title,
+        what=f"{why}{described(worst) if worst else incident.title}",
         opened_at=incident.opened_at,
         at=now,
         customers_hit=True if incident.customers_hit else None,
@@ -183,7 +195,8 @@ def drop_pages(incident: Incident) -> None:
             responder = incident.people.get(owed.order.person)
             row = incident.engagements.get(owed.order.team)
             covered = responder is not None and (responder.acknowledged_at or responder.off_at)
-            if covered or (row is not None and not row.open):
+            relieves = any(it.team == owed.order.team for it in to_relieve(incident, owed.order.person))
+            if covered or (row is not None and not row.open and not relieves):
                 del incident.owed[key]
 
 

@@ -93,13 +93,14 @@ def _tried_all(incident: Incident, person: str) -> bool:
 def _page_steps(incident: Incident, row: Engagement) -> Iterator[Step]:
     for number, level in enumerate(engagement.levels(incident, row.team)[: len(row.level_at)], start=1):
         for person in level:
-            yield from _page_step(incident, row, person, number, row.level_at[number - 1])
+            yield from page_step(incident, row, person, number, row.level_at[number - 1])
     if row.manager_at:
         number = len(engagement.levels(incident, row.team)) + 1
-        yield from _page_step(incident, row, engagement.manager(incident, row.team), number, row.manager_at)
+        yield from page_step(incident, row, engagement.manager(incident, row.team), number, row.manager_at)
 
 
-def _page_step(incident: Incident, row: Engagement, person: str, level: int, since: datetime) -> Iterator[Step]:
+def page_step(incident: Incident, row: Engagement, person: str, level: int, since: datetime) -> Iterator[Step]:
+    """Yield the next page of one person, who is called since a moment: first, next channel, or another round."""
     planned = incident.plan.people.get(person)
     responder = incident.people.get(person)
     if planned is None or not planned.contacts or (responder and responder.acknowledged_at and not responder.off_at):
@@ -218,7 +219,7 @@ def _do(incident: Incident, row: Engagement, step: Step, now: datetime) -> None:
     elif step.kind == "manager":
         row.manager_at = now
         engagement.renew(incident, engagement.manager(incident, row.team))
-        _cover(incident, row, [engagement.manager(incident, row.team)])
+        cover(incident, row, [engagement.manager(incident, row.team)])
     elif step.kind == "beyond":
         row.beyond_at = now
         _call_beyond(incident, row, incident.plan.incident_response, now)
@@ -241,10 +242,10 @@ def _reach(incident: Incident, row: Engagement, level: int, now: datetime) -> No
         incident.say("nobody_on_call", f"{row.team}, level {level}: nobody with a contact is on call", now=now)
     for person in people:
         engagement.renew(incident, person)
-    _cover(incident, row, people)
+    cover(incident, row, people)
 
 
-def _cover(incident: Incident, row: Engagement, people: list[str]) -> None:
+def cover(incident: Incident, row: Engagement, people: list[str]) -> None:
     """Let somebody who has acknowledged already stand for this team too (E6)."""
     for person in people:
         responder = incident.people.get(person)

@@ -47,6 +47,15 @@ async def test_several_services_at_once(tmp_path):
     assert "every fourth name is not found" in drill.ticket()
 
 
+async def test_an_event_that_outlives_a_shift(tmp_path):
+    drill = await played("long-night", tmp_path)
+    assert drill.paged("ana") == [(minutes(0), "email")]
+    assert drill.paged("raj") == [(minutes(240), "email"), (minutes(242), "sms")], "six in the evening in Paris"
+    assert drill.paged("kim") == [(minutes(300), "email"), (minutes(360), "email"), (minutes(362), "sms")]
+    assert "storage: raj takes over from ana; ana is off duty" in drill.ticket()
+    assert "kim takes over from lou, with the lead" in drill.ticket()
+
+
 async def test_one_bad_host_until_it_is_all_clear(tmp_path):
     drill = await played("one-bad-host", tmp_path)
     one = drill.incident

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from model import messages
 from model.close import closing, closing_messages, follow_up
 from model.coordinate import desk_messages, forks, support_rules, ticket
-from model.engage import response
+from model.engage import handoff, response
 from model.engage.response import Commit
 from model.incident import Incident
 from model.learn import campaign_rules
@@ -19,6 +19,7 @@ DOORS: dict[str, tuple[type[Message], Callable[[Act[Incident]], Commit]]] = {
     "join": (messages.Join, response.join),
     "release": (messages.Release, response.release),
     "lead": (messages.Lead, response.lead),
+    "hand_off": (messages.HandOff, handoff.hand_off),
     "make_big": (messages.MakeBig, response.make_big),
     "set_severity": (messages.SetSeverity, response.set_severity),
     "state_impact": (messages.StateImpact, ticket.state_impact),

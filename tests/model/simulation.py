@@ -171,7 +171,14 @@ class Simulation:
         if isinstance(order, PlanRequest):
             suspected = in_common(self.catalog, graph_of(self.catalog), order.common)
             teams = [*order.teams, *(found.team for found in suspected)]
-            plan = plan_for(self.catalog, services=order.services, teams=teams, suspects=order.suspects, at=order.at)
+            plan = plan_for(
+                self.catalog,
+                services=order.services,
+                teams=teams,
+                people=order.people,
+                suspects=order.suspects,
+                at=order.at,
+            )
             return Outcome(plan=plan, suspected=suspected)
         if isinstance(order, Lookup):
             return Outcome(deployments=self.deployments)

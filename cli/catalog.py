@@ -1,5 +1,6 @@
 """`allclear catalog`: is it right, whom would it wake, and which numbers are in force."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,12 +17,12 @@ from cli import here
 from cli.explain import Story, Wake, explain
 from cli.say import FAILED, UNUSABLE, Cell, Stop, as_json, console, count, failed, line, table
 from cli.talk import Json
-from model.catalogue.catalog import GLOBAL, Catalog, Finding, check
+from model.catalogue.catalog import GLOBAL, Catalog, Finding, check, gap_findings
 from model.policy import did_you_mean
 from model.text import Refused
 from model.times import ago, iso, parse_moment
 from worker.files import read_yaml
-from worker.run import counted
+from worker.run import calendars_read, counted
 
 _UNIT = re.compile(r"\s*Unit: (.+?)\.?$")
 
@@ -49,7 +50,7 @@ def _check(
         data = read_yaml(path)
     except Refused as error:
         raise Stop(str(error), UNUSABLE) from None
-    findings = check(data, _moment(None))
+    findings = _findings(path, data, _moment(None))
     errors = sum(it.level == "error" for it in findings)
     if json:
         as_json([it.model_dump() for it in findings])
@@ -58,6 +59,15 @@ def _check(
         if not errors:
             line(console(), f"{path} can be used: {counted(Catalog.load(data))}.", "good")
     return FAILED if errors else 0
+
+
+def _findings(path: Path, data: Any, at: datetime) -> list[Finding]:
+    findings = check(data)
+    if any(it.level == "error" for it in findings):
+        return check(data, at)
+    catalog, said = asyncio.run(calendars_read(here.settings(), path, Catalog.load(data), at))
+    unread = [Finding(level="warning", where="on-call calendars", text=text) for text in said]
+    return [*findings, *unread, *gap_findings(catalog, at)]
 
 
 def _show_findings(out: Console, path: Path, findings: Sequence[Finding], errors: int) -> None:
@@ -88,11 +98,14 @@ def _explain(
 
     The real rules run ahead in virtual time, as if nobody answered. Nobody is paged.
     """
-    catalog = here.catalog(here.settings())
+    settings, moment = here.settings(), _moment(at)
+    catalog, said = asyncio.run(calendars_read(settings, settings.catalog, here.catalog(settings), moment))
+    for text in said:
+        failed(text)
     found = catalog.service_by(service)
     name = found.id if found else service
     where = region or (found.regions[0] if found and found.regions else GLOBAL)
-    story = explain(catalog, name, where, at=_moment(at), severity=severity, metric=metric)
+    story = explain(catalog, name, where, at=moment, severity=severity, metric=metric)
     _warn(catalog, story)
     if json:
         as_json(_as_data(story))

@@ -279,7 +279,9 @@ class CatalogFile:
         self._asked_at = time.monotonic()
         if self._calendars is None or catalog is None or not calendars_of(catalog):
             return
-        filled, _ = await with_calendars(catalog, self._calendars, datetime.now(UTC))
+        filled, said = await with_calendars(catalog, self._calendars, datetime.now(UTC))
+        for text in said:
+            logger.warning("on call: %s", text)
         live.use(filled, filled.policy)
 
     async def watch(self, client: Client) -> None:
@@ -328,6 +330,15 @@ def catalog_file(settings: Settings, say: Say) -> CatalogFile:
     calendars = IcalCalendars(settings.catalog.parent, settings.data / "calendars")
     customers = Customers(table_of(settings), settings.data / "customers" / "copy.csv", say)
     return CatalogFile(settings.catalog, say, calendars, customers)
+
+
+async def calendars_read(settings: Settings, path: Path, catalog: Catalog, at: datetime) -> tuple[Catalog, list[str]]:
+    """Return a file's catalogue with its on-call calendars read as a worker reads them, and what is wrong with them.
+
+    Nothing is kept: the copies are the workers'.
+    """
+    calendars = IcalCalendars(path.parent, settings.data / "calendars", keep=False)
+    return await with_calendars(catalog, calendars, at)
 
 
 def counted(catalog: Catalog) -> str:

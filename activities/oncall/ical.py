@@ -7,7 +7,6 @@ nine o'clock when the clocks change.
 import asyncio
 import contextlib
 import hashlib
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -24,8 +23,6 @@ from model.catalogue.catalog import Catalog
 from model.catalogue.rotation import Booking, Calendar
 from model.text import cut, one_line
 from model.times import find_zone, iso, shown
-
-log = logging.getLogger(__name__)
 
 WITHIN: Final = timedelta(seconds=10)
 LARGEST: Final = 8 * 1024 * 1024
@@ -50,6 +47,7 @@ class IcalCalendars(Calendars):
         *,
         within: timedelta = WITHIN,
         headers: Mapping[str, str] | None = None,
+        keep: bool = True,
     ) -> None:
         """Read calendars.
 
@@ -58,11 +56,13 @@ class IcalCalendars(Calendars):
             copies: The folder in which the last good copy of each is kept; made when it is needed.
             within: How long one answer may take.
             headers: Sent along to addresses, for example an `Authorization`.
+            keep: Whether what is read is kept as the next copy.
         """
         self._beside = beside
         self._copies = copies
         self._within = within
         self._headers = dict(headers or {})
+        self._keeps = keep
 
     async def read(self, calendar: Calendar, since: datetime, until: datetime) -> Read:
         """Return the bookings that touch a time; what cannot be reached or read is read from the last good copy."""
@@ -71,6 +71,8 @@ class IcalCalendars(Calendars):
             read = await asyncio.to_thread(bookings, text, calendar, since, until)
         except Failed as failed:
             return await self._from_copy(calendar, since, until, str(failed))
+        if not self._keeps:
+            return read
         try:
             await asyncio.to_thread(self._keep, calendar.ical, text)
         except OSError as error:
@@ -141,10 +143,7 @@ async def with_calendars(catalog: Catalog, calendars: Calendars, now: datetime) 
     found = await asyncio.gather(*(calendars.read(level, now - BEHIND, now + AHEAD) for level in levels))
     read = {key_of(level): it.bookings for level, it in zip(levels, found, strict=True) if it.bookings is not None}
     filled, unknown = with_bookings(catalog, read)
-    said = [text for it in found for text in it.said] + unknown
-    for text in said:
-        log.warning("on call: %s", text)
-    return filled, said
+    return filled, [text for it in found for text in it.said] + unknown
 
 
 def bookings(text: bytes, calendar: Calendar, since: datetime, until: datetime) -> Read:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import PrivateAttr
 
-from model.catalogue.consistency import Checks
+from model.catalogue.consistency import Checks, gap_findings
 from model.catalogue.customers import ANYWHERE, Directory
 from model.catalogue.entries import (
     GLOBAL,
@@ -56,6 +56,7 @@ __all__ = [
     "Team",
     "Tenet",
     "check",
+    "gap_findings",
 ]
 
 _NOBODY: Final = Directory()
@@ -249,7 +250,7 @@ def _read(data: Any, at: datetime | None = None) -> tuple[Catalog, list[Finding]
     checks = Checks(catalog, reader)
     checks.run()
     if at is not None:
-        checks.gaps(at)
+        reader.findings += gap_findings(catalog, at)
     return catalog, reader.findings
 
 

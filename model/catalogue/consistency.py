@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from model.catalogue.entries import CALL, GLOBAL, INCIDENT, LABEL, SECRET, SOURCES, Contact
 from model.catalogue.oncall import AHEAD, Trouble, gaps
-from model.catalogue.reader import Reader
+from model.catalogue.reader import Finding, Reader
 from model.catalogue.rotation import everybody
 from model.policy import did_you_mean
 from model.times import iso, shown
@@ -94,18 +94,6 @@ class Checks:
                 self.refer(f"{where}.manager", team.manager, "people", "person")
             elif not self.said(f"{where}.manager"):
                 self.error(f"{where}.manager", "has no manager, who is paged when nobody else answers")
-
-    def gaps(self, at: datetime) -> None:
-        """Report when nobody will be on call, or somebody twice, before it hurts."""
-        for team in self.catalog.teams.values():
-            alike: dict[tuple[int, str], list[Trouble]] = {}
-            for trouble in gaps(team, at, at + AHEAD):
-                alike.setdefault((trouble.level, trouble.text), []).append(trouble)
-            for (level, text), (first, *more) in alike.items():
-                where = f"teams.{team.id}." + ("on_call" if level else "overrides")
-                place = f"level {level}: " if level else ""
-                again = f", and {len(more)} times more within {AHEAD.days} days" if more else ""
-                self.warning(where, f"{place}{text}, from {iso(first.since)} until {iso(first.until)}{again}")
 
     def _services(self) -> None:
         home = [region for regions in self.catalog.partitions.values() for region in regions]
@@ -231,3 +219,22 @@ class Checks:
             if fixed and rule.region not in (*home, GLOBAL):
                 hint = did_you_mean(rule.region, home)
                 self.error(f"{where}.region", f"no partition has the region {shown(rule.region)}{hint}")
+
+
+def gap_findings(catalog: "Catalog", at: datetime) -> list[Finding]:
+    """Warn of when nobody will be on call, or somebody twice, before it hurts: from a moment on, `AHEAD` far.
+
+    Calendars that have not been read say nothing.
+    """
+    found = []
+    for team in catalog.teams.values():
+        alike: dict[tuple[int, str], list[Trouble]] = {}
+        for trouble in gaps(team, at, at + AHEAD):
+            alike.setdefault((trouble.level, trouble.text), []).append(trouble)
+        for (level, text), (first, *more) in alike.items():
+            where = f"teams.{team.id}." + ("on_call" if level else "overrides")
+            place = f"level {level}: " if level else ""
+            again = f", and {len(more)} times more within {AHEAD.days} days" if more else ""
+            said = f"{place}{text}, from {iso(first.since)} until {iso(first.until)}{again}"
+            found.append(Finding(level="warning", where=where, text=said))
+    return found

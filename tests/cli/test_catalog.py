@@ -161,6 +161,53 @@ def test_a_night_without_anybody_is_a_warning_not_an_error(rota):
     assert finding["text"].endswith("and 3 times more within 28 days")
 
 
+@pytest.fixture
+def booked(tmp_path, monkeypatch):
+    """An installation whose checkout team keeps its first level in a calendar, with a week that is nobody's."""
+    file = tmp_path / "catalog.yaml"
+    text = EXAMPLE_CATALOG.read_text()
+    file.write_text(text.replace("on_call: [[ana], [ben, cho]]", "on_call: [{ical: rota.ics}, [cho]]"))
+    began = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+    entries = []
+    for n, who in enumerate(("ana", "ben", "", "ana", "stranger", "ana", "ben")):
+        begin, end = began + timedelta(weeks=n), began + timedelta(weeks=n + 1)
+        if who:
+            entries += ["BEGIN:VEVENT", f"UID:{n}", f"DTSTART:{begin:%Y%m%dT%H%M%SZ}", f"DTEND:{end:%Y%m%dT%H%M%SZ}"]
+            entries += [f"SUMMARY:{who}", "END:VEVENT"]
+    whole = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//test//EN", *entries, "END:VCALENDAR", ""]
+    (tmp_path / "rota.ics").write_text("\r\n".join(whole))
+    monkeypatch.setenv("ALLCLEAR_CATALOG", str(file))
+    monkeypatch.setenv("ALLCLEAR_DATA", str(tmp_path / "data"))
+    return tmp_path
+
+
+def test_a_calendar_is_read_to_say_who_is_on_call_now_and_next(booked):
+    found = run("catalog", "explain", "checkout-api", "eu-west", "--json").json
+    assert found["on_call"][0]["now"] == ["ana"]
+    assert found["on_call"][0]["next"]["people"] == ["ben"]
+    assert found["wakes"][0]["person"] == "ana"
+
+
+def test_a_week_that_no_calendar_has_is_a_warning_and_so_is_a_stranger_in_it(booked):
+    typed = run("catalog", "check", "--json")
+    assert typed.code == 0
+    stranger, gap = (it["text"] for it in typed.json)
+    assert stranger == "checkout, level 1: the calendar rota.ics books 'stranger', whom nobody knows"
+    assert gap.startswith("level 1: nobody is on call, from ")
+    assert not (booked / "data").exists(), "who only looks keeps nothing"
+
+
+def test_a_calendar_that_cannot_be_read_is_named(booked):
+    (booked / "rota.ics").unlink()
+    [finding] = run("catalog", "check", "--json").json
+    said = "the calendar rota.ics cannot be read (No such file or directory), and there is no copy: it wakes nobody"
+    assert (finding["level"], finding["where"], finding["text"]) == ("warning", "on-call calendars", said)
+    typed = run("catalog", "explain", "checkout-api", "eu-west")
+    assert typed.code == 0
+    assert said in " ".join(typed.err.split())
+    assert "level 1 nobody" in typed.out
+
+
 def test_what_the_catalogue_does_not_know_still_wakes_somebody():
     typed = run("catalog", "explain", "serch-api", "eu-west")
     assert typed.code == 0

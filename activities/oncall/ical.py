@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+from uuid import uuid4
 
 import httpx2
 import icalendar
@@ -123,9 +124,12 @@ class IcalCalendars(Calendars):
     def _keep(self, name: str, text: bytes) -> None:
         path = self._copy(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_suffix(".new")
-        new.write_bytes(text)
-        new.replace(path)  # at once, so that a crash leaves the old one or the new one
+        new = path.with_name(f".{path.name}.{uuid4().hex}")  # of its own: another worker may keep the same one now
+        try:
+            new.write_bytes(text)
+            new.replace(path)  # at once, so that a crash leaves the old one or the new one
+        finally:
+            new.unlink(missing_ok=True)
 
     def _copy(self, name: str) -> Path:
         return self._copies / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.ics"

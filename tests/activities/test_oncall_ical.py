@@ -1,6 +1,8 @@
 """On-call calendars, as calendar programs write them: who, when, and what if nobody answers."""
 
+import asyncio
 import contextlib
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -197,6 +199,25 @@ async def test_a_calendar_that_cannot_be_reached_is_read_from_its_last_good_copy
         assert said.startswith(f"the calendar at localhost cannot be read ({why}")
         assert "; its copy of 20" in said
         assert "secret" not in said
+
+
+async def test_two_workers_of_one_folder_keep_the_same_calendar_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rota.ics").write_text(TEXT)
+    both_have_written, write = threading.Barrier(2), Path.write_bytes
+
+    def written(path: Path, data: bytes) -> int:
+        count = write(path, data)
+        both_have_written.wait(10)
+        return count
+
+    monkeypatch.setattr(Path, "write_bytes", written)
+    workers = [IcalCalendars(tmp_path, tmp_path / "copies") for _ in range(2)]
+    found = await asyncio.gather(*(it.read(Calendar(ical="rota.ics"), MONDAY, MONDAY + WEEK) for it in workers))
+    assert [it.said for it in found] == [[], []]
+    [copy] = (tmp_path / "copies").iterdir()
+    assert copy.read_text().split() == TEXT.split()
 
 
 async def test_without_a_copy_it_is_said_that_it_wakes_nobody(tmp_path: Path) -> None:

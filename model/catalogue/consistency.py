@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from model.catalogue.entries import CALL, GLOBAL, INCIDENT, LABEL, SECRET, SOURCES, Contact
+from model.catalogue.entries import CALL, GLOBAL, INCIDENT, LABEL, SECRET, SOURCES, Contact, Finding
 from model.catalogue.oncall import AHEAD, Trouble, gaps
-from model.catalogue.reader import Finding, Reader
+from model.catalogue.reader import Reader
 from model.catalogue.rotation import everybody
 from model.policy import did_you_mean
 from model.times import iso, shown

@@ -36,6 +36,10 @@ class State(NamedTuple):
     at: datetime | None
     key: str
 
+    def acts_as(self, other: "State") -> bool:
+        """Whether it comes to the same, whenever it was so."""
+        return self[:3] == other[:3]
+
 
 def key_of(alarm: Alarm) -> Key:
     """Return what an alarm is known by."""
@@ -69,7 +73,7 @@ class Memory:
         if found is None:
             return False
         last, since = found
-        if last[:3] != said[:3] or self._now() - since > KEPT:
+        if not last.acts_as(said) or self._now() - since > KEPT:
             return False
         again = (said.at is not None and said.at == last.at) or (said.key != "" and said.key == last.key)
         return again or self._alone

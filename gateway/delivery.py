@@ -50,6 +50,24 @@ class _Letter:
     said: State | None = None
 
 
+class _Turn:
+    """Who sends an alarm has its turn: there is no telling in which order Temporal takes two at once.
+
+    Attributes:
+        begun: How often it was sent.
+        last: What was said then, once Temporal has it.
+    """
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.begun = 0
+        self.last: State | None = None
+
+    def said_since(self, came: int, said: State) -> bool:
+        """Whether the same state was sent after something `came` in: a hundred who waited travel as one."""
+        return self.begun > came and self.last is not None and self.last.acts_as(said)
+
+
 class Delivery:
     """Routes messages to the `Detection` of their partition."""
 
@@ -58,8 +76,7 @@ class Delivery:
         self._client = client
         self._catalog = catalog
         self._memory = memory or Memory()
-        # Who sends an alarm has its turn: there is no telling in which order Temporal takes two at once.
-        self._turns: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[Key, _Turn] = WeakValueDictionary()
         self._homes_of: Catalog | None = None
         self._homes: dict[tuple[str, str], tuple[str, str]] = {}
 
@@ -117,13 +134,16 @@ class Delivery:
                 if letter.key is None or letter.said is None:
                     await self._send(letter)
                     return True
-                turn = self._turns.setdefault(letter.key, asyncio.Lock())
-                async with turn:  # whoever sends the same at this moment ends first: only then it is known
-                    if self._memory.knows(letter.key, letter.said):
+                turn = self._turns.setdefault(letter.key, _Turn())
+                came = turn.begun
+                async with turn.lock:  # whoever sends the same at this moment ends first: only then it is known
+                    if turn.said_since(came, letter.said) or self._memory.knows(letter.key, letter.said):
                         return False
+                    turn.begun, turn.last = turn.begun + 1, None
                     self._memory.forget(letter.key)
                     await self._send(letter)
                     self._memory.accepted(letter.key, letter.said)
+                    turn.last = letter.said
                     return True
         except TimeoutError:
             raise Unreachable(f"Temporal did not answer within {PATIENCE:g} s") from None

@@ -28,8 +28,8 @@ from link.guard import proven
 from link.send import Unreachable, send_update
 from link.signing import LIFETIME, call_secret, sign, unsign
 from model.catalogue.catalog import Catalog
-from model.catalogue.plan import PlannedTeam, plan_for
 from model.catalogue.entries import SECRET
+from model.catalogue.plan import PlannedTeam, plan_for
 from model.coordinate.waiting import Call, calls_for
 from model.incident import Incident
 from model.text import Refused, cut

@@ -8,7 +8,7 @@ from datetime import datetime
 from model.policy import Policy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Active:
     """One alarm that is in ALARM, as far as correlation looks at it."""
 
@@ -29,31 +29,40 @@ class Group:
     reason: str
 
 
-def several_services(active: Iterable[Active], policy: Policy, now: datetime) -> Group | None:
+def several_services(active: Iterable[Active], policy: Policy, now: datetime, region: str = "") -> Group | None:
     """Return the multi-service event these alarms make, if they make one.
 
     Enough services of enough teams in alarm at once in a region, else in the whole partition, each for no
     longer than `aggregate_overlap`. The order in which the alarms came does not matter.
+
+    Args:
+        active: The alarms.
+        policy: How many services and teams are enough.
+        now: The moment.
+        region: Where the question comes from. Its own event counts before those of other regions, so that two regions
+            can be in trouble apart from each other.
     """
-    fresh = sorted(
-        (a for a in active if now - a.since <= policy.aggregate_overlap),
-        key=lambda a: (a.service, a.region, a.key),
-    )
+    oldest = now - policy.aggregate_overlap
     by_region: dict[str, list[Active]] = defaultdict(list)
-    for alarm in fresh:
-        by_region[alarm.region].append(alarm)
-    scopes: list[Sequence[Active]] = [by_region[region] for region in sorted(by_region)]
-    for scope in [*scopes, fresh]:
-        services = tuple(sorted({alarm.service for alarm in scope}))
-        teams = {alarm.team for alarm in scope}
-        if len(services) >= policy.aggregate_services and len(teams) >= policy.aggregate_teams:
-            regions = tuple(sorted({alarm.region for alarm in scope}))
-            where = " and ".join(regions)
-            reason = (
-                f"{len(services)} services of {len(teams)} teams in alarm at once in {where}: {', '.join(services)}"
-            )
-            return Group(services, regions, reason)
-    return None
+    for alarm in active:
+        if alarm.since >= oldest:
+            by_region[alarm.region].append(alarm)
+    scopes = [by_region[name] for name in sorted(by_region, key=lambda name: (name != region, name))]
+    everywhere = [alarm for scope in scopes for alarm in scope]
+    return next((group for scope in [*scopes, everywhere] if (group := _together(scope, policy))), None)
+
+
+def _together(scope: Sequence[Active], policy: Policy) -> Group | None:
+    services = {alarm.service for alarm in scope}
+    if len(services) < policy.aggregate_services:
+        return None
+    teams = {alarm.team for alarm in scope}
+    if len(teams) < policy.aggregate_teams:
+        return None
+    named, regions = tuple(sorted(services)), tuple(sorted({alarm.region for alarm in scope}))
+    where = " and ".join(regions)
+    reason = f"{len(named)} services of {len(teams)} teams in alarm at once in {where}: {', '.join(named)}"
+    return Group(named, regions, reason)
 
 
 def several_sources(active: Iterable[Active], policy: Policy) -> list[tuple[datetime, Group]]:

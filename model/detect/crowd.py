@@ -7,7 +7,7 @@ would fill the state of `Detection` and of the incident, and a state over 2 MiB 
 import hashlib
 
 from model import messages
-from model.detect.partition import Detection
+from model.detect.partition import Detection, key_of
 
 NAME = "many-more"
 """The alarm that stands for the crowd."""
@@ -47,10 +47,9 @@ def _of_crowd(alarm: messages.Alarm) -> messages.Alarm:
 
 
 def _crowded(state: Detection, alarm: messages.Alarm) -> bool:
-    own = f"{'test/' if alarm.test else ''}{alarm.service}/{alarm.region}/"
-    if f"{own}{alarm.alarm}" in state.alarms:
+    if key_of(alarm.service, alarm.region, alarm.alarm, alarm.test) in state.alarms:
         return False
-    return sum(key.startswith(own) for key in state.alarms) >= state.policy.crowd
+    return state.alarms.count(alarm.service, alarm.region, alarm.test) >= state.policy.crowd
 
 
 def _where(alarm: messages.Alarm) -> str:

@@ -16,6 +16,8 @@ from model.text import Refused
 from model.times import Moment
 
 KEYS_KEPT = 2000
+ENDED_KEPT = timedelta(days=7)
+"""For so long it is known what an alarm of a service may be linked to."""
 
 
 def receive(state: Detection, name: str, payload: Any, now: datetime) -> None:
@@ -50,7 +52,7 @@ def _repeats(state: Detection, alarm: messages.Alarm) -> bool:
     key = key_of(alarm.service, alarm.region, alarm.alarm, alarm.test)
     for waiting in reversed(state.inbox):
         a = waiting.alarm
-        if a and key_of(a.service, a.region, a.alarm, a.test) == key:
+        if a and a.alarm == alarm.alarm and key_of(a.service, a.region, a.alarm, a.test) == key:
             return a.state == alarm.state
     if crowd.has(state, alarm):
         return alarm.state == "ALARM"
@@ -138,7 +140,7 @@ def advance(state: Detection, now: datetime) -> datetime | None:
     due: list[datetime] = []
     for test in (False, True):
         for at, group in (
-            several_sources(routing.active(state, test), state.policy) if routing.correlates(state) else []
+            several_sources(state.alarms.mixed(test), state.policy) if routing.correlates(state) else []
         ):
             known = opening.covering(state, group.services[0], test)
             if known is None or known.kind == "multi_service" or not opening.is_open(known):
@@ -162,9 +164,9 @@ def advance(state: Detection, now: datetime) -> datetime | None:
                 routing.gone(state, known, now)
             else:
                 due.append(last)
-        elif known.ended and not any(w.incident == name for w in state.alarms.values()):
-            keep_until = (known.closed_at or known.opened_at) + timedelta(days=7)
-            if keep_until <= now:
+        elif known.ended:
+            keep_until = (known.closed_at or known.opened_at) + ENDED_KEPT
+            if keep_until <= now and not any(w.incident == name for w in state.alarms.values()):
                 del state.incidents[name]
     return min(due, default=None)
 
@@ -216,4 +218,7 @@ def _rename(state: Detection, order: Start, now: datetime) -> None:
         origin=f"{state.id}/{state.opened}",
         payload={**order.payload, "id": name},
     )
-    state.owe(renamed, now)
+    before = dict(state.owed)
+    state.owed.clear()
+    state.owe(renamed, now)  # it begins before it is told anything
+    state.owed |= before

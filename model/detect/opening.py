@@ -9,13 +9,16 @@ from model.catalogue.plan import Plan
 from model.coordinate.desk import Desk
 from model.detect.partition import Detection, Known, Watched
 from model.effects import Forward, Signal, Start
-from model.impact import AlarmsChanged
+from model.impact import AlarmsChanged, Reported
 from model.incident import AlarmFact, Incident, ReportFact
 from model.matter import unique
 from model.message import Message
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """What an incident's short name is made of: nothing that sounds or looks like something else (no 0/O, 1/I)."""
+TOGETHER = 50
+"""Alarms, or reports, of one word to an incident. It hears one word after the other: three hundred alone would take it
+from one of its turns to the next, while it is called a hundred times."""
 INCIDENT = "Incident"
 """The workflow type an incident runs as."""
 
@@ -118,9 +121,34 @@ def _linked(state: Detection, services: list[str]) -> str:
 
 
 def tell_alarms(state: Detection, incident: str, facts: list[AlarmFact], plan: Plan | None, now: datetime) -> None:
-    """Say to an incident how alarms are."""
+    """Say to an incident how alarms are: together with what it has still to be told, where that is the last."""
     change = AlarmsChanged(alarms=facts, plan=plan)
-    state.owe(Signal(workflow_id=incident, name="alarms_changed", payload=change.model_dump(mode="json")), now)
+    waiting = _still_to_be_said(state, incident, "alarms_changed")
+    if waiting is None or len(waiting.payload["alarms"]) >= TOGETHER:
+        state.owe(Signal(workflow_id=incident, name="alarms_changed", payload=change.model_dump(mode="json")), now)
+        return
+    waiting.payload["alarms"] += [fact.model_dump(mode="json") for fact in facts]
+    if plan:
+        before = Plan.model_validate(waiting.payload["plan"] or {})
+        waiting.payload["plan"] = before.merged(plan).model_dump(mode="json")
+
+
+def tell_reports(state: Detection, incident: str, report: ReportFact, over: str, now: datetime) -> None:
+    """Say to an incident what a customer reported, and why that is more than usual; likewise."""
+    waiting = _still_to_be_said(state, incident, "reported")
+    if waiting is None or len(waiting.payload["reports"]) >= TOGETHER:
+        change = Reported(reports=[report], over=over)
+        state.owe(Signal(workflow_id=incident, name="reported", payload=change.model_dump(mode="json")), now)
+        return
+    waiting.payload["reports"].append(report.model_dump(mode="json"))
+    waiting.payload["over"] = waiting.payload["over"] or over
+
+
+def _still_to_be_said(state: Detection, incident: str, name: str) -> Signal | None:
+    """Return the last word owed to an incident, if it is one of that name and not the first, which may be on its way."""
+    words = [owed.order for owed in state.owed.values() if getattr(owed.order, "workflow_id", "") == incident]
+    last = words[-1] if len(words) > 1 else None
+    return last if isinstance(last, Signal) and last.name == name else None
 
 
 def forward(state: Detection, partition: str, name: str, message: Message) -> Forward:

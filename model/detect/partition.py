@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from model import messages
 from model.catalogue.plan import AlarmFacts, Plan
 from model.detect.damping import Flapping
+from model.detect.standing import Standing
 from model.detect.uptick import History
 from model.effects import Order, Owed
 from model.incident import AlarmFact, ReportFact, alarm_key
@@ -126,7 +127,8 @@ class Detection(BaseModel):
     """Everything `Detection` knows of one partition; the only argument of its workflow.
 
     Attributes:
-        flaps: How each alarm changed its state of late.
+        flaps: How each alarm changed its state of late, who changed last behind …
+        damped: … and those that are held still.
         crowds: Per crowded service and region, the alarms of it that are in ALARM and not kept one by one.
         metrics: What alarms said last, per service, region and metric (`metric_key`).
         reports: Those of the last two hours.
@@ -141,8 +143,9 @@ class Detection(BaseModel):
     partition: str
     policy: Policy = Field(default_factory=Policy)
     inbox: list[Arrived] = []
-    alarms: dict[str, Watched] = {}
+    alarms: Standing = Field(default_factory=Standing)
     flaps: dict[str, Flapping] = {}
+    damped: dict[str, Flapping] = {}
     crowds: dict[str, list[str]] = {}
     metrics: dict[str, Told] = {}
     incidents: dict[str, Known] = {}

@@ -14,11 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from model import messages
-from model.detect.opening import covering, forward, is_open, open_incident
+from model.detect.opening import covering, forward, is_open, open_incident, tell_reports
 from model.detect.partition import Detection, Heard, Resolved
 from model.detect.uptick import LONGEST, WINDOWS, History, Judged, Rule
-from model.effects import Signal
-from model.impact import Reported
 from model.incident import ReportFact
 from model.matter import unique
 from model.policy import Policy
@@ -54,8 +52,7 @@ def decide(state: Detection, report: messages.Report, arrived_at: datetime, reso
     known = covering(state, heard.service, heard.test)
     if known and is_open(known):
         over = event.why if event and event.direct else ""
-        change = Reported(reports=[heard.fact], over=over)
-        state.owe(Signal(workflow_id=known.id, name="reported", payload=change.model_dump(mode="json")), now)
+        tell_reports(state, known.id, heard.fact, over, now)
     elif event:
         _open(state, heard, event, resolved, now)
 

@@ -7,7 +7,7 @@ from model import messages
 from model.absorption import HANDOVER_WITHIN, Absorption, Promotion, SplitOff
 from model.catalogue.plan import Plan
 from model.detect import crowd, damping, reports
-from model.detect.correlation import Active, Group, several_services
+from model.detect.correlation import Group, several_services
 from model.detect.opening import covering, forward, is_open, open_incident, tell_alarms, title_of
 from model.detect.partition import UNMAPPED, Arrived, Detection, Known, Resolved, Told, Watched, key_of, metric_key
 from model.effects import Signal
@@ -57,8 +57,7 @@ def _decide_alarm(
     skew = state.policy.message_clock_skew
     at = min(max(alarm.at or arrived_at, arrived_at - skew), arrived_at)
     _note_metric(state, alarm, at)
-    state.flaps[key] = damping.changed(state.flaps.get(key, damping.Flapping()), at, _flap_rule(state))
-    held = damping.damping(state.flaps[key], now, _flap_rule(state))
+    held = damping.damping(_flapped(state, key, at), now, _flap_rule(state))
     if known and (held.damped or alarm.state == "ALARM"):
         _hold(state, known, alarm.state, held, now)
         return
@@ -106,6 +105,14 @@ def _flap_rule(state: Detection) -> damping.Rule:
     return damping.Rule(state.policy.flap_changes, state.policy.flap_within, state.policy.flap_quiet_for)
 
 
+def _flapped(state: Detection, key: str, at: datetime) -> damping.Flapping:
+    """Note that an alarm changed its state."""
+    before = state.damped.pop(key, None) or state.flaps.pop(key, damping.Flapping())
+    after = damping.changed(before, at, _flap_rule(state))
+    (state.damped if after.since else state.flaps)[key] = after
+    return after
+
+
 def _hold(state: Detection, known: Watched, said: Literal["ALARM", "OK"], held: damping.Damping, now: datetime) -> None:
     """Keep a flapping alarm in ALARM; its incident hears that it flaps once."""
     news = held.damped and not known.fact.flapping
@@ -129,18 +136,18 @@ def believe_again(state: Detection, now: datetime) -> list[datetime]:
         When that is so for the others.
     """
     rule, due = _flap_rule(state), []
-    for key, flap in list(state.flaps.items()):
+    for key, flap in list(state.damped.items()):
         held = damping.damping(flap, now, rule)
         if held.until:
             due.append(held.until)
             continue
-        known = state.alarms.get(key)
-        if flap.since and known:
+        del state.damped[key]
+        if known := state.alarms.get(key):
             known.fact.flapping = ""
             if known.said == "OK":
                 _cleared(state, key, known, flap.changes[-1], now)
-        if flap.since or now - flap.changes[-1] > rule.within:
-            del state.flaps[key]
+    while state.flaps and now - state.flaps[key := next(iter(state.flaps))].changes[-1] > rule.within:
+        del state.flaps[key]
     return due
 
 
@@ -151,33 +158,32 @@ def is_silent(state: Detection, service: str, region: str, now: datetime) -> boo
 
 def place(state: Detection, watched: Watched, now: datetime) -> None:
     """Find the incident an alarm belongs to, or open one."""
-    apart = {
-        service for known in state.incidents.values() if known.apart and is_open(known) for service in known.services
-    }
-    together = [alarm for alarm in active(state, watched.test) if alarm.service not in apart]
-    group = several_services(together, state.policy, now) if correlates(state) else None
     known = covering(state, watched.fact.service, watched.test) or _joinable(state, watched)
-    grows = group and watched.fact.service in group.services and (known is None or known.kind == "single_service")
-    if group and grows and make_event(state, group, watched.test, now):
-        return
+    if known is None or known.kind == "single_service":
+        group = _group(state, watched, now)
+        if group and make_event(state, group, watched.test, now):
+            return
     if known is None:
         open_incident(state, [watched], now)
         return
     _join(state, known, [watched], now)
 
 
+def _group(state: Detection, watched: Watched, now: datetime) -> Group | None:
+    """Return the multi-service event that an alarm is part of."""
+    if not correlates(state):
+        return None
+    apart = {
+        service for known in state.incidents.values() if known.apart and is_open(known) for service in known.services
+    }
+    together = [alarm for alarm in state.alarms.active(watched.test) if alarm.service not in apart]
+    group = several_services(together, state.policy, now, watched.fact.region)
+    return group if group and watched.fact.service in group.services else None
+
+
 def correlates(state: Detection) -> bool:
     """Whether alarms of this partition make events together; what nobody knows does not."""
     return state.partition != UNMAPPED
-
-
-def active(state: Detection, test: bool) -> list[Active]:
-    """Return the alarms that count for correlation."""
-    return [
-        Active(key, w.fact.service, w.team, w.fact.region, w.fact.source, w.fact.since)
-        for key, w in state.alarms.items()
-        if w.test == test and not w.silenced
-    ]
 
 
 def _joinable(state: Detection, watched: Watched) -> Known | None:

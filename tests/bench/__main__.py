@@ -12,7 +12,7 @@ from pathlib import Path
 import tests.bench
 from tests.bench.table import Figure, as_json, machine, show
 
-NAMES = ("page-time", "history", "many-people", "drills", "intake", "cost", "absorb")
+NAMES = ("page-time", "history", "many-people", "drills", "intake", "cost", "absorb", "correlation", "storm")
 PATIENCE = 900.0
 """Seconds after which a figure is given up."""
 

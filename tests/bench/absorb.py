@@ -125,7 +125,7 @@ async def _rate(port: int, path: str, make: Any, size: int, count: int) -> float
         try:
             for _ in range(number, count, CONNECTIONS):
                 writer.write(request)
-                await _answered(reader)
+                await _taken(reader)
         finally:
             writer.close()
 
@@ -134,14 +134,19 @@ async def _rate(port: int, path: str, make: Any, size: int, count: int) -> float
     return count / (time.perf_counter() - began)
 
 
-async def _answered(reader: asyncio.StreamReader) -> None:
-    """Read one answer, which has to be a good one."""
+async def answered(reader: asyncio.StreamReader) -> tuple[int, str]:
+    """Read one answer; return its status and what it says."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    if not head.split(b" ", 2)[1].startswith(b"2"):
-        raise RuntimeError(head.decode(errors="replace"))
-    for line in head.split(b"\r\n"):
-        if line.startswith(b"content-length:"):
-            await reader.readexactly(int(line.split(b":")[1]))
+    lengths = (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"content-length:"))
+    said = await reader.readexactly(next(lengths, 0))
+    return int(head.split(b" ", 2)[1]), said.decode(errors="replace")
+
+
+async def _taken(reader: asyncio.StreamReader) -> None:
+    """Read one answer, which has to be a good one."""
+    status, said = await answered(reader)
+    if not 200 <= status < 300:
+        raise RuntimeError(f"{status}: {said}")
 
 
 async def _absorbed(port: int) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.bench import absorb, cost, drills, history, intake, many_people, page_time
+from tests.bench import absorb, correlation, cost, drills, history, intake, many_people, page_time, storm
 from tests.bench.scale import FULL, QUICK, Scale
 from tests.bench.table import Figure
 
@@ -24,6 +24,8 @@ FIGURES: Mapping[str, Callable[[Scale], Coroutine[Any, Any, Figure]]] = {
     "intake": intake.measure,
     "cost": cost.measure,
     "absorb": absorb.measure,
+    "correlation": correlation.measure,
+    "storm": storm.measure,
 }
 
 

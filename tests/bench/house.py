@@ -112,12 +112,27 @@ async def house(
     secret = secrets.token_hex(16)
     with tempfile.TemporaryDirectory(prefix="allclear-bench-") as name:
         folder = Path(name)
-        url = f"sqlite+aiosqlite:///{folder / 'allclear.db'}"
-        await asyncio.to_thread(upgrade, url)
-        store = open_store(url)
-        pager, reach = Stamping(), Reach()
-        connectors = Connectors(
+        async with connected_to_nobody(folder, pagers) as connectors, served(folder, secret) as server:
+            await attributes.register(server.client)
+            reach = Reach()
+            async with working(server.client, connectors, secret), bare_worker(server.client, reach):
+                pager = connectors.inside_pager
+                assert isinstance(pager, Stamping)
+                assert connectors.store
+                yield House(server.client, pager, reach, connectors.store)
+
+
+@asynccontextmanager
+async def connected_to_nobody(folder: Path, pagers: Mapping[str, Pager] | None = None) -> AsyncIterator[Connectors]:
+    """Yield connectors that reach nobody and stamp the time; record and tickets are real."""
+    url = f"sqlite+aiosqlite:///{folder / 'allclear.db'}"
+    await asyncio.to_thread(upgrade, url)
+    store = open_store(url)
+    pager = Stamping()
+    try:
+        yield Connectors(
             pagers={"*": pager, **(pagers or {})},
+            store=store,
             messengers={"*": pager},
             inside_pager=pager,
             inside_messenger=pager,
@@ -125,17 +140,23 @@ async def house(
             recorder=SqlRecorder(store),
             tickets=StampingTickets(store, folder / "tickets", pager),
         )
-        rest_collector()
-        try:
-            async with await _server(folder, secret) as server:
-                await attributes.register(server.client)
-                async with (
-                    make_workers(server.client, connectors, secret=secret),
-                    bare_worker(server.client, reach),
-                ):
-                    yield House(server.client, pager, reach, store)
-        finally:
-            await store.close()
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def working(client: Client, connectors: Connectors, secret: str) -> AsyncIterator[None]:
+    """Run a worker with everything."""
+    rest_collector()
+    async with make_workers(client, connectors, secret=secret):
+        yield
+
+
+@asynccontextmanager
+async def served(folder: Path, secret: str) -> AsyncIterator[WorkflowEnvironment]:
+    """Run a server as `allclear up` starts it."""
+    async with await _server(folder, secret) as server:
+        yield server
 
 
 async def _server(folder: Path, secret: str) -> WorkflowEnvironment:

@@ -14,6 +14,8 @@ class Scale:
         teams: Teams of the big event, with `on_call` people each.
         signals: Signals of one turn of the intake.
         changes: Real changes of one turn of the intake.
+        decisions: Changes decided, each timed alone.
+        storm: Alarms of a storm of `storm_seconds`, `storm_changes` of them changes of state.
         scenarios: How many drills.
     drills: How often each is played.
     quiet: Seconds without a new event that count as rest, in the big event.
@@ -27,6 +29,10 @@ class Scale:
     on_call: int = 5
     signals: int = 1000
     changes: int = 200
+    decisions: int = 1000
+    storm: int = 100_000
+    storm_changes: int = 300
+    storm_seconds: float = 60.0
     scenarios: int = 2
     drills: int = 3
     quiet: float = 2.0
@@ -42,6 +48,10 @@ QUICK = Scale(
     on_call=2,
     signals=40,
     changes=10,
+    decisions=20,
+    storm=10_000,
+    storm_changes=30,
+    storm_seconds=6.0,
     scenarios=1,
     drills=1,
     quiet=0.3,

@@ -18,7 +18,17 @@ def test_every_figure_can_be_measured() -> None:
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["errors"] == {}
-    assert list(told["figures"]) == ["page-time", "history", "many-people", "drills", "intake", "cost", "absorb"]
+    assert list(told["figures"]) == [
+        "page-time",
+        "history",
+        "many-people",
+        "drills",
+        "intake",
+        "cost",
+        "absorb",
+        "correlation",
+        "storm",
+    ]
     for name, figure in told["figures"].items():
         for row in figure["rows"]:
             assert row["measured"] > 0, f"{name}: {row['what']}"

@@ -179,6 +179,35 @@ async def test_two_requests_about_one_alarm_reach_temporal_one_after_the_other(h
     assert [state for _, state in stub.taken] == ["ALARM", "OK"] * 2
 
 
+async def test_a_hundred_who_wait_for_a_flight_travel_as_one_after_it(house: House, stub: Temporal) -> None:
+    """Of several gateways: what came in during a flight may be news, but all of it is the same news."""
+    it = gateway(house, alone=False)
+    stub.go.clear()
+    tasks = []
+    for state in ["ALARM"] * 100 + ["OK"] * 50 + ["ALARM"] * 50:
+        tasks.append(asyncio.create_task(it.deliver([said(state=state)])))
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
+    stub.go.set()
+    done = await asyncio.gather(*tasks)
+    assert [state for _, state in stub.taken] == ["ALARM", "ALARM", "OK", "ALARM"]
+    assert sum(d.accepted for d in done) == 200
+    assert sum(d.absorbed for d in done) == 196
+
+
+async def test_who_waits_for_a_flight_that_fails_is_not_told_that_it_arrived(house: House, stub: Temporal) -> None:
+    it = gateway(house, alone=False)
+    stub.go.clear()
+    tasks = []
+    for _ in range(20):
+        tasks.append(asyncio.create_task(it.deliver([said()])))
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
+    stub.refuses = True
+    stub.go.set()
+    assert all("away" in done.failure for done in await asyncio.gather(*tasks))
+
+
 async def test_who_is_interrupted_leaves_nothing_absorbed(house: House, stub: Temporal) -> None:
     it = gateway(house)
     stub.go.clear()

@@ -7,8 +7,8 @@ incidents. A sender without a catalogue encloses nothing, and `Detection` asks.
 import contextlib
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 from temporalio.api.common.v1 import Payload
 
@@ -16,13 +16,25 @@ from link import catalog as live
 from link.converter import DATA_CONVERTER
 from model.catalogue.catalog import Catalog
 from model.catalogue.plan import facts_for, plan_for
-from model.detect.answers import Answered, Question, fingerprint
+from model.detect.answers import KEPT, Answered, Question, fingerprint
 from model.detect.partition import Resolved
 from model.policy import Policy
 
 HEADER = "allclear-answer"
 LARGEST = 20_000
 """Bytes of an answer that travels with every change of an alarm's state; a larger one is asked for."""
+SAID_AGAIN = timedelta(seconds=5)
+"""How long an answer is said again as it was: a storm repeats itself, and to make one takes longer than to send it."""
+
+
+class _Said(NamedTuple):
+    catalog: Catalog
+    policy: Policy
+    at: datetime
+    payload: Payload | None
+
+
+_said: dict[Question, _Said] = {}
 _enclosed: ContextVar[Payload | None] = ContextVar("allclear_enclosed", default=None)
 _fingerprints: list[tuple[Policy, str]] = []
 
@@ -70,13 +82,21 @@ def _answer(payload: Any) -> Payload | None:
     service, region, metric = (payload.get(name, "") for name in ("service", "region", "metric"))
     if not (isinstance(service, str) and isinstance(region, str) and isinstance(metric, str)):
         return None
-    now = datetime.now(UTC)
     question = (service, region, metric)
+    said = _said.get(question)
+    now = datetime.now(UTC)
+    if said and said.catalog is catalog and said.policy is live.policy() and now - said.at < SAID_AGAIN:
+        return said.payload
     answer = Answered(
         question=question, at=now, answer=resolve(catalog, question, now), policy=_fingerprint(live.policy())
     )
     [made] = DATA_CONVERTER.payload_converter.to_payloads([answer])
-    return made if len(made.data) <= LARGEST else None
+    payload = made if len(made.data) <= LARGEST else None
+    _said.pop(question, None)
+    _said[question] = _Said(catalog, live.policy(), now, payload)
+    while len(_said) > KEPT:
+        del _said[next(iter(_said))]
+    return payload
 
 
 def _fingerprint(policy: Policy) -> str:

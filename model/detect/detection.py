@@ -150,9 +150,9 @@ def advance(state: Detection, now: datetime) -> datetime | None:
             else:
                 due.append(at)
     due += routing.believe_again(state, now)
-    for ended in [s for s in state.silences if s.until <= now]:
-        state.silences.remove(ended)
-    for watched in list(state.alarms.values()):
+    if ended := [s for s in state.silences if s.until <= now]:
+        state.silences = [s for s in state.silences if s not in ended]
+    for watched in list(state.alarms.values()) if ended else []:
         if watched.silenced and not routing.is_silent(state, watched.fact.service, watched.fact.region, now):
             watched.silenced = False
             routing.place(state, watched, now)

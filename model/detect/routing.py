@@ -176,7 +176,9 @@ def _group(state: Detection, watched: Watched, now: datetime) -> Group | None:
     apart = {
         service for known in state.incidents.values() if known.apart and is_open(known) for service in known.services
     }
-    together = [alarm for alarm in state.alarms.active(watched.test) if alarm.service not in apart]
+    together = state.alarms.active(watched.test)
+    if apart:
+        together = [alarm for alarm in together if alarm.service not in apart]
     group = several_services(together, state.policy, now, watched.fact.region)
     return group if group and watched.fact.service in group.services else None
 

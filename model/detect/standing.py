@@ -1,7 +1,6 @@
 """The alarms that stand, found by their place: no decision looks through all of them one by one."""
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from pydantic import GetCoreSchemaHandler
@@ -26,7 +25,9 @@ class Standing(dict[str, "Watched"]):
     def __init__(self, alarms: Iterable[tuple[str, "Watched"]] = ()) -> None:
         """Begin with some alarms."""
         super().__init__()
+        self._actives: dict[bool, dict[str, Active]] = {False: {}, True: {}}
         self._places: dict[Place, dict[str, Active]] = {}
+        self._mixed: dict[Place, None] = {}
         for key, watched in alarms:
             self[key] = watched
 
@@ -35,16 +36,28 @@ class Standing(dict[str, "Watched"]):
         super().__setitem__(key, watched)
         fact = watched.fact
         one = Active(key, fact.service, watched.team, fact.region, fact.source, fact.since)
-        self._places.setdefault((watched.test, fact.service, fact.region), {})[key] = one
+        self._actives[watched.test][key] = one
+        place = _place(watched)
+        self._places.setdefault(place, {})[key] = one
+        self._sort(place)
 
     def __delitem__(self, key: str) -> None:
         """Take an alarm away."""
         watched = self[key]
         super().__delitem__(key)
-        place = watched.test, watched.fact.service, watched.fact.region
+        del self._actives[watched.test][key]
+        place = _place(watched)
         del self._places[place][key]
-        if not self._places[place]:
+        self._sort(place)
+
+    def _sort(self, place: Place) -> None:
+        alarms = self._places[place]
+        if not alarms:
             del self._places[place]
+        if len(alarms) > 1 and len({one.source for one in alarms.values()}) > 1:
+            self._mixed[place] = None
+        else:
+            self._mixed.pop(place, None)
 
     def count(self, service: str, region: str, test: bool) -> int:
         """Count the alarms of a service in a region."""
@@ -52,19 +65,14 @@ class Standing(dict[str, "Watched"]):
 
     def active(self, test: bool) -> list[Active]:
         """List the alarms that count for correlation: those that nobody expects."""
-        return [one for place, alarms in self._places.items() if place[0] == test for one in self._loud(alarms)]
+        return self._loud(self._actives[test])
 
     def mixed(self, test: bool) -> list[Active]:
         """List those of services in regions where more than one kind of source is in alarm."""
-        return [
-            one
-            for place, alarms in self._places.items()
-            if len(alarms) > 1 and place[0] == test and len({one.source for one in alarms.values()}) > 1
-            for one in self._loud(alarms)
-        ]
+        return [one for place in self._mixed if place[0] == test for one in self._loud(self._places[place])]
 
-    def _loud(self, alarms: dict[str, Active]) -> Iterator[Active]:
-        return (one for key, one in alarms.items() if not self[key].silenced)
+    def _loud(self, alarms: dict[str, Active]) -> list[Active]:
+        return [one for key, one in alarms.items() if not self[key].silenced]
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -73,3 +81,7 @@ class Standing(dict[str, "Watched"]):
 
         plain = handler.generate_schema(dict[str, Watched])
         return core_schema.no_info_after_validator_function(lambda alarms: cls(alarms.items()), plain)
+
+
+def _place(watched: "Watched") -> Place:
+    return watched.test, watched.fact.service, watched.fact.region

@@ -23,6 +23,7 @@ from model.engage.suspects import graph_of
 from model.policy import Policy
 from tests.bench.scale import Scale
 from tests.bench.table import Figure, Row, p50, p99
+from worker.compose import rest_collector
 
 PARTITION = "bench"
 SERVICES, REGIONS, TEAMS = 1_000, 30, 200
@@ -133,6 +134,7 @@ def _standing(catalog: Catalog, count: int, policy: Policy) -> Detection:
 def _turns(state: Detection, changes: Iterator[Change]) -> Sequence[float]:
     """Return the milliseconds of each change."""
     now = NOON + timedelta(minutes=1)
+    rest_collector()  # as a worker does
     taken = []
     for change in changes:
         now += timedelta(milliseconds=100)

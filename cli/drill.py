@@ -21,16 +21,20 @@ from model.catalogue.catalog import Catalog, CatalogError
 from model.drill import Drill
 from model.text import Refused
 from store import StoreError
+from worker.drill.connected import Reach
 from worker.drill.drivers import DRIVERS, Driver
-from worker.drill.player import Played, play
+from worker.drill.player import Connection, Played, play
 from worker.files import catalog_of, load_drill
+from worker.settings import Settings
 
 LOG = "drill.log"
 """What the servers of a drill said; it also marks a folder as a drill's."""
 
 _EXAMPLES = (
     "Example: allclear drill scenarios/one-bad-host.yaml\n\n"
-    "for a program: allclear drill scenarios/one-bad-host.yaml --json --keep out"
+    "for a program: allclear drill scenarios/one-bad-host.yaml --json --keep out\n\n"
+    "through your mail server, chat and tickets: allclear drill scenarios/one-bad-host.yaml --connected "
+    "--to email=you@example.com"
 )
 
 
@@ -48,23 +52,54 @@ def _drill(
     driver: Annotated[
         str, typer.Option("--driver", metavar="|".join(DRIVERS), help="Virtual time, or the wall's.")
     ] = "skipping",
+    connected: Annotated[
+        bool, typer.Option("--connected", help="Reach the mail server, chats and ticket systems that are configured.")
+    ] = False,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--to",
+            metavar="CHANNEL=ADDRESS|catalogue",
+            help="Whom a connected drill may reach: one address for everybody's, or those in its catalogue.",
+        ),
+    ] = None,
 ) -> int:
     """Play a scenario with the real rules, workflows and tickets, in virtual time; nobody is paged.
+
+    Connected, it also goes through the mail server, chats and ticket systems of this installation's settings. All of it
+    says that it is a drill; it reaches whom you name, and neither customers nor the public status page by itself.
 
     Ends with status 1 where something did not go as the scenario expects, 2 where it cannot be played.
     """
     if driver not in DRIVERS:
         raise Stop(f"--driver: there is no {driver!r}; it is {' or '.join(DRIVERS)}", UNUSABLE)
     drill, catalog = _read(file)
+    connection = _connection(to or [], connected=connected)
     with _folder(keep, forget=json) as folder:
         if json:
-            played = _quietly(drill, catalog, folder, driver)
+            played = _quietly(drill, catalog, folder, driver, connection)
             as_json(played.result.model_dump_json(indent=2))
         else:
-            played = _shown(drill, catalog, folder, driver)
+            played = _shown(drill, catalog, folder, driver, connection)
             outcome.show(console(), drill, played.result)
             outcome.show_next(console(), file, played)
     return FAILED if played.result.problems else OK
+
+
+def _connection(to: list[str], *, connected: bool) -> Connection | None:
+    """Return what a drill is connected to.
+
+    Raises:
+        Stop: It is not said whom it may reach, or the settings cannot be read.
+    """
+    if not connected:
+        if to:
+            raise Stop("--to says whom a connected drill may reach: add --connected", UNUSABLE)
+        return None
+    try:
+        return Connection(Settings(), Reach.read(to))
+    except Refused as error:
+        raise Stop(str(error), UNUSABLE) from None
 
 
 def _read(file: Path) -> tuple[Drill, Catalog]:
@@ -111,28 +146,35 @@ def _folder(keep: Path | None, *, forget: bool) -> Iterator[Path]:
     yield keep
 
 
-def _quietly(drill: Drill, catalog: Catalog, folder: Path, driver: str) -> Played:
+def _quietly(drill: Drill, catalog: Catalog, folder: Path, driver: str, connection: Connection | None) -> Played:
     with hushed(folder / LOG):
-        return _play(drill, catalog, folder, driver, None)
+        return _play(drill, catalog, folder, driver, None, connection)
 
 
-def _shown(drill: Drill, catalog: Catalog, folder: Path, driver: str) -> Played:
+def _shown(drill: Drill, catalog: Catalog, folder: Path, driver: str, connection: Connection | None) -> Played:
     with hushed(folder / LOG) as stream:
         out = console(stream)
         line(out, f"{drill.title}", "head")
         line(out, f"begins {drill.start:%A %d %B %Y, %H:%M} UTC, {len(drill.steps)} steps; times are UTC", "note")
         if not out.is_terminal:
-            return _play(drill, catalog, folder, driver, Timeline(out))
+            return _play(drill, catalog, folder, driver, Timeline(out), connection)
         status = out.status("starting a Temporal server …")
         with status, _progress(driver, _words(drill, status.update)) as name:
-            return _play(drill, catalog, folder, name, Timeline(out))
+            return _play(drill, catalog, folder, name, Timeline(out), connection)
 
 
-def _play(drill: Drill, catalog: Catalog, folder: Path, driver: str, timeline: Timeline | None) -> Played:
+def _play(
+    drill: Drill,
+    catalog: Catalog,
+    folder: Path,
+    driver: str,
+    timeline: Timeline | None,
+    connection: Connection | None,
+) -> Played:
     async def work() -> Played:
         if timeline is None:
-            return await play(drill, catalog, folder, driver=driver)
-        played = await play(drill, catalog, folder, driver=driver, watch=timeline.hear)
+            return await play(drill, catalog, folder, driver=driver, connection=connection)
+        played = await play(drill, catalog, folder, driver=driver, watch=timeline.hear, connection=connection)
         timeline.end(played.result)
         return played
 

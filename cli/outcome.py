@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.say import Cell, line, table
-from model.drill import Drill, DrillResult, EngagementRow, IncidentRow, Problem
+from model.drill import ConnectedRow, Drill, DrillResult, EngagementRow, IncidentRow, Problem
 from model.times import ago
 from worker.drill.player import Played
 
@@ -22,6 +22,8 @@ def show(out: Console, drill: Drill, result: DrillResult) -> None:
         _incident(out, row)
     if not result.incidents:
         line(out, "\nNo incident was opened.")
+    if result.connected is not None:
+        _outside(out, result.connected)
     _refusals(out, drill, result.problems)
     if result.problems:
         _problems(out, result.problems)
@@ -106,6 +108,23 @@ def _whole(at: datetime) -> datetime:
 def _clock(at: datetime, opened: datetime) -> str:
     """Return a time of day, with the day where it is another one."""
     return f"{at:%H:%M}" if at.date() == opened.date() else f"{at:%b %d %H:%M}"
+
+
+def _outside(out: Console, rows: Sequence[ConnectedRow]) -> None:
+    line(out)
+    line(out, "Outside, as it is there now:", "head")
+    table(out, ("system", "of", "where", "holds"), [_held(row) for row in rows], indent=2)
+
+
+def _held(row: ConnectedRow) -> tuple[Cell, ...]:
+    words = {"mail": "sent", "slack": "messages", "matrix": "messages"}.get(row.system, "comments")
+    holds = [f"{row.count} {words}"] if row.count is not None else []
+    if row.closed is not None and words == "comments":
+        holds.append("closed" if row.closed else "open")
+    holds += [f"{row.behind} lines behind"] if row.behind else []
+    wrong = bool(row.behind or row.error)
+    said = Text(", ".join([*holds, *([row.error] if row.error else [])]), style="bad" if wrong else "")
+    return row.system.replace("_", " "), row.matter, row.place, said
 
 
 def _refusals(out: Console, drill: Drill, problems: Sequence[Problem]) -> None:

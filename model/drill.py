@@ -274,14 +274,42 @@ class IncidentRow(BaseModel):
     actions: list[ActionRow] = []
 
 
+class ConnectedRow(BaseModel):
+    """What a system outside holds when a connected drill is over, as that system says it.
+
+    Attributes:
+        system: `mail`, or as the settings name it.
+        matter: The incident or action item.
+        place: What it is called there: `ticket 17`, `#drill-inc-…`; of mail: who got it.
+        count: Comments or messages; letters that the mail server took; None where the system is not read back.
+        closed: Whether the ticket is closed.
+        behind: Lines of the timeline that it does not have yet.
+        error: Why it could not be read back.
+    """
+
+    system: str
+    matter: str = ""
+    place: str = ""
+    url: str = ""
+    count: int | None = None
+    closed: bool | None = None
+    behind: int = 0
+    error: str = ""
+
+
 class DrillResult(BaseModel):
-    """What `allclear drill --json` prints."""
+    """What `allclear drill --json` prints.
+
+    Attributes:
+        connected: With `--connected`, what the systems outside hold.
+    """
 
     title: str
     problems: list[Problem] = []
     wall_seconds: float
     virtual_seconds: float
     incidents: list[IncidentRow]
+    connected: list[ConnectedRow] | None = Field(default=None, exclude_if=lambda rows: rows is None)
 
 
 def incident_row(incident: Incident, entries: Iterable[Entry]) -> IncidentRow:

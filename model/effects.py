@@ -298,6 +298,7 @@ class Outcome(BaseModel):
         mirrors: Of a record: the systems that follow this matter.
         upto: Of a `Follow`: the last line brought.
         link: And where people find it, when it is new there.
+        closed: Where people over there had closed what is still open here.
     """
 
     ok: bool = True
@@ -313,6 +314,7 @@ class Outcome(BaseModel):
     mirrors: list[str] = []
     upto: int = 0
     link: str = ""
+    closed: str = ""
 
 
 class Owed(BaseModel):

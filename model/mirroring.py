@@ -18,6 +18,11 @@ def owe(matter: Matter, systems: list[str], now: datetime) -> None:
             matter.owed[key] = Owed(order=order, since=now, retry_at=now + matter.policy.mirror_rest)
 
 
+def closed_by_people(system: str) -> str:
+    """Return what is said, once per matter, when people close a ticket whose matter is not over."""
+    return f"people closed it in {system}, but here it is still open, so it is opened again there: it ends here first"
+
+
 def ended(matter: Matter, key: str, outcome: Outcome, now: datetime) -> None:
     """Take in how far a system was brought. One that is behind for long, or for good, is said once."""
     owed = matter.owed.get(key)
@@ -25,6 +30,9 @@ def ended(matter: Matter, key: str, outcome: Outcome, now: datetime) -> None:
         return
     if outcome.link:
         matter.say("linked", f"followed in {owed.order.system}", link=outcome.link, now=now)
+    words = closed_by_people(owed.order.system)
+    if outcome.closed and not any(entry.what == "linked" and entry.text == words for entry in matter.timeline):
+        matter.say("linked", words, link=outcome.closed, now=now)
     if not outcome.ok:
         failed(owed, outcome, matter.policy, now)
         if owed.tries == (matter.policy.mirror_patience if outcome.again else 1):

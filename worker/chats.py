@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from temporalio.client import Client
 
 from activities import Failed
-from activities.mirror import Mirror
+from activities.mirror import Mirror, Readable
 from link import catalog as live
 from link.guard import proven
 from link.send import Unreachable, send_update
@@ -52,6 +52,20 @@ def mirrors_of(settings: Settings) -> list[Mirror]:
 
         found.append(MatrixRooms(matrix, archive=settings.chat_archive))
     return found
+
+
+def readers_of(settings: Settings) -> dict[str, Readable]:
+    """Return what reads back the rooms of configured chats, by the chat's name; Slack's are not read.
+
+    Raises:
+        Refused: The settings cannot work.
+    """
+    matrix = _matrix(settings)
+    if matrix is None:
+        return {}
+    from activities.comms.matrix_reader import MatrixReader
+
+    return {"matrix": MatrixReader(matrix)}
 
 
 def slack_side(settings: Settings) -> "tuple[list[str], SlackVoice] | None":

@@ -71,6 +71,7 @@ class Connectors:
         rush: Lets the record wait while many pages go out; None where nobody measures, as in drills.
         mirrors: What follows the record outside: tickets, rooms.
         store: The record they follow.
+        mark: What the text of a page begins with: a drill says that it is one.
         metrics: What has the samples of a watched series.
         watches: Where watchers keep what they learned; None where nothing is watched, as in drills.
     """
@@ -95,6 +96,7 @@ class Connectors:
     watches: Path | None = None
     mitigator: Mitigator = field(default_factory=ByHand)
     links: Callable[[str, str], str] = field(default=lambda incident, person: "")
+    mark: str = ""
 
 
 def activities_of(
@@ -103,12 +105,14 @@ def activities_of(
     """Return what a page or a decision waits for, bound to its connectors."""
     starter = Starter(client, queue, started)
     catalogue = LiveCatalogue()
+    them = connectors
+    paging = Paging(them.pagers, them.inside_pager, them.links, them.rush, them.bundles, them.mark)
     return [
         starter.start_process,
         starter.forward,
         catalogue.resolve,
         catalogue.plan,
-        Paging(connectors.pagers, connectors.inside_pager, connectors.links, connectors.rush, connectors.bundles).page,
+        paging.page,
         Mitigating(connectors.mitigator, inside=ByHand()).execute,
         Reviewing(connectors.reviews).plan,
     ]

@@ -169,16 +169,26 @@ def connectors(settings: Settings, store: Store, announce: Say | None = None) ->
         watches=settings.data / "watch",
         links=partial(page_link, settings.gateway_url, settings.the_secret()),
     )
-    return inside if settings.mode == "shadow" else _outside(inside, settings)
+    if settings.mode == "shadow":
+        return inside
+    return outside(inside, settings, mailer(settings) if settings.smtp_host else None)
 
 
-def _outside(inside: Connectors, settings: Settings) -> Connectors:
-    """Add what leaves the house."""
+def outside(inside: Connectors, settings: Settings, mail: Mailer | None) -> Connectors:
+    """Add what leaves the house.
+
+    Args:
+        inside: What stays there.
+        settings: This installation's.
+        mail: Its mail server, where one is configured.
+
+    Raises:
+        Refused: The settings cannot work.
+    """
     pagers: dict[str, Pager] = {**inside.pagers, **pagers_of(settings)}
     messengers: dict[str, Messenger] = dict(inside.messengers)
     carriers: dict[str, Carrier] = dict(inside.carriers)
-    if settings.smtp_host:
-        mail = mailer(settings)
+    if mail is not None:
         pagers["email"], messengers["email"] = SmtpPager(mail), SmtpMessenger(mail)
         carriers["email"] = SmtpCarrier(mail)
     return replace(

@@ -76,20 +76,20 @@ def line(entry: Entry) -> str:
 
 def topic(subject: Subject, longest: int) -> str:
     """Return where it stands in one line of at most `longest` bytes; the call's link is there whole or not at all."""
-    test = "TEST · " if subject.test else ""
+    mark = f"{subject.mark} · " if subject.mark else ""
     if not subject.open:
-        return cut(f"{test}{subject.phase.upper()} · {subject.id} {one_line(subject.title)}", longest)
+        return cut(f"{mark}{subject.phase.upper()} · {subject.id} {one_line(subject.title)}", longest)
     call = f" · call {subject.calls['tech']}" if subject.calls.get("tech") else ""
     services = f" · {', '.join(subject.services)}" if subject.services else ""
-    standing = one_line(f"{test}SEV{subject.severity} · {subject.phase}{services}")
+    standing = one_line(f"{mark}SEV{subject.severity} · {subject.phase}{services}")
     spare = longest - len(call.encode())
     return cut(standing, spare) + call if spare >= longest // 4 else cut(standing, longest)
 
 
 def headline(subject: Subject) -> str:
     """Return what it is, in one line."""
-    test = "TEST · " if subject.test else ""
-    return cut(one_line(f"{test}{subject.id} SEV{subject.severity}: {subject.title}"), BODY_LONGEST // 2)
+    mark = f"{subject.mark} · " if subject.mark else ""
+    return cut(one_line(f"{mark}{subject.id} SEV{subject.severity}: {subject.title}"), BODY_LONGEST // 2)
 
 
 def notice(subject: Subject, lost: Mapping[str, str]) -> str:

@@ -1,6 +1,6 @@
 """Mirrors: what outside follows the record of a matter: a ticket over there, a room where people talk (C1, C4)."""
 
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -28,6 +28,18 @@ class Place(BaseModel):
     url: str = ""
 
 
+class Held(BaseModel):
+    """What a place holds, as the system over there says it.
+
+    Attributes:
+        name: As people there call the place: `ticket 17`, `#inc-20260302-7f3a:example.org`.
+        lines: Comments or messages of ours in it.
+    """
+
+    name: str
+    lines: int
+
+
 class Guest(BaseModel):
     """Somebody who belongs to a matter now, with what the catalogue knows of how to reach them."""
 
@@ -49,6 +61,7 @@ class Subject(BaseModel):
         parent_place: And where that is shown by the same mirror, if it is.
         calls: Links of its calls by their purpose (`tech`, `support`, a fork's name).
         guests: Who is on it now.
+        drill: It is only played.
     """
 
     id: str
@@ -65,6 +78,12 @@ class Subject(BaseModel):
     calls: dict[str, str] = {}
     guests: list[Guest] = []
     test: bool = False
+    drill: bool = False
+
+    @property
+    def mark(self) -> str:
+        """The word that titles begin with where nothing is really wrong."""
+        return "DRILL" if self.drill else "TEST" if self.test else ""
 
 
 class Mirror(Protocol):
@@ -115,5 +134,18 @@ class Mirror(Protocol):
 
         Raises:
             Failed: With what to mend, in one line.
+        """
+        ...
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """Something that says what it holds: not every mirror can."""
+
+    async def held(self, place: Place) -> Held:
+        """Count what is in a place.
+
+        Raises:
+            Failed: It did not answer; `Gone`, where the place is no more.
         """
         ...

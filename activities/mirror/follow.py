@@ -11,6 +11,8 @@ from activities.mirror.subject import of_action_item, of_incident
 from activities.outcomes import attempt
 from activities.rush import Rush
 from model.effects import Errand, Follow, Outcome
+from model.matter import Entry
+from model.mirroring import closed_by_people
 from store import Shown, Store, StoreError, is_incident
 from store.facts import kind_of
 
@@ -18,6 +20,8 @@ WITHIN = timedelta(seconds=80)
 """How long one system may take for all lines of one call."""
 AT_ONCE = 40
 """Lines brought in one call; providers take about one a second."""
+ENDS = ("all_clear", "absorbed")
+"""From these lines on it may be we who closed a place."""
 
 
 class Following:
@@ -50,7 +54,7 @@ class Following:
             return Outcome(upto=order.upto)
         run = _Run(mirror, self._store, order)
         outcome = await attempt(run.go(), WITHIN)
-        return outcome.model_copy(update={"upto": run.upto, "link": run.new})
+        return outcome.model_copy(update={"upto": run.upto, "link": run.new, "closed": run.closed})
 
 
 class _Run:
@@ -62,6 +66,7 @@ class _Run:
         self._matter = order.matter
         self.upto = 0
         self.new = ""
+        self.closed = ""
 
     async def go(self) -> None:
         try:
@@ -79,12 +84,21 @@ class _Run:
             raise Failed(f"the record does not have {self._matter} yet")
         shown = await self._shown(subject)
         place = Place(id=shown.place, url=shown.url)
+        if await self._closed_by_people(place, subject, entries):
+            self.closed = place.url or place.id
         await self._mirror.show(place, subject)
         for entry in [entry for entry in entries if entry.seq > shown.upto][:AT_ONCE]:
             await self._mirror.add(place, entry, f"{self._matter}/{entry.seq}")
             shown = shown.model_copy(update={"upto": entry.seq})
             await self._store.put_shown(shown)
             self.upto = entry.seq
+
+    async def _closed_by_people(self, place: Place, subject: Subject, entries: Sequence[Entry]) -> bool:
+        """Whether people have closed a place whose matter is open, and the timeline does not say so yet."""
+        said = ("linked", closed_by_people(self._mirror.name))
+        if not subject.open or self.new or any(it.what in ENDS or (it.what, it.text) == said for it in entries):
+            return False
+        return await self._mirror.closed(place)
 
     async def _shown(self, subject: Subject) -> Shown:
         known = {it.system: it for it in await self._store.shown(self._matter)}

@@ -27,6 +27,7 @@ class Paging:
         links: Callable[[str, str], str],
         rush: Rush | None = None,
         bundles: Bundles | None = None,
+        mark: str = "",
     ) -> None:
         """Take the pagers.
 
@@ -37,12 +38,14 @@ class Paging:
             rush: Hears of every page, so that other work can wait.
             bundles: Lets a storm wake a person once; None sends every page at once, as in drills, whose minutes are
                 milliseconds.
+            mark: What the text of a page begins with.
         """
         self._pagers = pagers
         self._inside = inside
         self._links = links
         self._rush = rush
         self._bundles = bundles
+        self._mark = mark
 
     @activity.defn(name=PAGE)
     async def page(self, errand: Errand[Page]) -> Outcome:
@@ -57,7 +60,7 @@ class Paging:
     async def _together(self, orders: list[Page], key: str) -> Outcome:
         worst = min(orders, key=lambda order: order.severity)
         link = self._links(worst.incident, worst.person)
-        text = page_text(worst, link) if len(orders) == 1 else bundle_text(orders, link)
+        text = page_text(worst, link, self._mark) if len(orders) == 1 else bundle_text(orders, link)
         return await attempt(self._send(worst, text, key), WITHIN)
 
     async def _send(self, order: Page, text: str, key: str) -> None:

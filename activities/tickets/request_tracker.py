@@ -1,12 +1,13 @@
 """Request Tracker follows the record: a ticket per matter, a comment per line (REST2, RT 5 and later)."""
 
+import json
 from typing import Annotated, Final
 from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, Field
 
 from activities import Failed
-from activities.mirror import Gone, Mirror, Place, Subject
+from activities.mirror import Gone, Held, Mirror, Place, Subject
 from activities.posting import Poster
 from activities.tickets.rest import Rest
 from activities.tickets.telling import KINDS, facts, heading, title, told
@@ -62,6 +63,7 @@ class _Transaction(BaseModel):
 
 class _History(BaseModel):
     items: list[_Transaction]
+    total: int = 0
 
 
 class _Queue(BaseModel):
@@ -195,6 +197,23 @@ class RequestTrackerTickets(Mirror):
         """
         await self._ticket(place)
         return await self._is_done(place)
+
+    async def held(self, place: Place) -> Held:
+        """Count the comments of a ticket.
+
+        Raises:
+            Failed: RT did not answer; `Gone`, where the ticket is no more.
+        """
+        ticket = await self._ticket(place)
+        comments = await self._rest.ask(
+            _History,
+            "GET",
+            f"{_path(place)}/history",
+            place=_words(place),
+            query=json.dumps([{"field": "Type", "value": "Comment"}]),
+            per_page="1",
+        )
+        return Held(name=_words(Place(id=ticket.id)), lines=comments.total)
 
     async def check(self) -> str:
         """Ask RT for its version with the token, and for the right to make tickets in the queue.

@@ -39,7 +39,8 @@ def told(entry: Entry) -> bool:
 
 def title(subject: Subject, longest: int) -> str:
     """Return a ticket's title of at most `longest` bytes, in one line."""
-    return cut(f"{'TEST ' if subject.test else ''}{one_line(clean(subject.title)) or subject.id}", longest)
+    mark = f"{subject.mark} " if subject.mark else ""
+    return cut(f"{mark}{one_line(clean(subject.title)) or subject.id}", longest)
 
 
 def facts(subject: Subject) -> list[Fact]:

@@ -12,8 +12,8 @@ LONGEST = 160
 """Characters: one text message."""
 
 
-def page_text(page: Page, link: str) -> str:
-    """Return a page's text.
+def page_text(page: Page, link: str, mark: str = "") -> str:
+    """Return a page's text; `mark` begins it, where it is only played.
 
     In this order: severity, service, region, what, for how long, whether customers are hit, the link to
     acknowledge, the call, the phone. When it is too long, the call goes first, then what is wrong is cut; the link
@@ -21,7 +21,7 @@ def page_text(page: Page, link: str) -> str:
     """
     hit = {True: "yes", False: "no", None: "unknown"}[page.customers_hit]
     age = ago(page.at - page.opened_at)
-    test = "TEST " if page.test else ""
+    test = "TEST " if page.test else mark
     ack = f"Ack: {link}" if link else f"Ack: allclear ack {page.incident}"
     where = call_link(page, link)
     call = f"call: {where}" if where else ""

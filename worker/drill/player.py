@@ -3,8 +3,9 @@
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from activities.statuspage.embedded import EmbeddedPage
 from activities.tickets.markdown import MarkdownTickets
 from link import catalog as live
 from link.guard import proven
+from link.signing import page_link
 from link.starting import open_detection, signal_detection
 from model.catalogue.catalog import Catalog
 from model.catalogue.plan import facts_for
@@ -30,8 +32,9 @@ from model.times import ago
 from store.engine import Store, open_store
 from store.migrate import upgrade
 from worker.compose import Connectors, make_workers
+from worker.drill.connected import Outside, Reach
 from worker.drill.drivers import DRIVERS, Driver
-from worker.drill.settle import Settler
+from worker.drill.settle import PATIENCE, Settler
 from worker.drill.world import (
     DrillCarrier,
     DrillDeployments,
@@ -41,12 +44,22 @@ from worker.drill.world import (
     DrillTickets,
     Weather,
 )
+from worker.settings import Settings
+from workflows.errands import MIRROR_WITHIN
 
 Watch = Callable[[Incident, list[Entry]], None]
 """Hears what is new in an incident while the drill plays."""
 
 After = Callable[[Client, Sequence[str]], Awaitable[None]]
 """What is to be done when the story is over, while its server still runs."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An installation's connectors beside a drill's own, and whom they may reach."""
+
+    settings: Settings
+    reach: Reach
 
 
 @dataclass
@@ -66,6 +79,7 @@ async def play(
     watch: Watch = lambda i, e: None,
     after: After | None = None,
     cached: int = 1000,
+    connection: Connection | None = None,
 ) -> Played:
     """Play a drill.
 
@@ -77,20 +91,28 @@ async def play(
         watch: Hears of new lines after every step.
         after: Called with the client and every process's id, before the server goes.
         cached: Workflows the worker keeps in memory; 0 replays at every task.
+        connection: What it reaches outside; None: nothing.
+
+    Raises:
+        Refused: What it is connected to does not work, or has nothing that a drill could reach.
     """
     began = time.monotonic()
     policy = catalog.policy.overridden(drill.policy)
     live.use(catalog, policy)
     secret = secrets.token_hex(16)
+    outside = Outside(connection.settings, connection.reach, drill.title) if connection else None
     url = f"sqlite+aiosqlite:///{folder / 'allclear.db'}"
     upgrade(url)
     store = open_store(url)
     try:
         async with DRIVERS[driver](secret) as server:
-            stage = _Stage(drill, catalog, server, store, folder, watch)
+            stage = _Stage(drill, catalog, server, store, folder, watch, outside)
             await stage.begin()
+            connectors = stage.connectors(secret)
+            if outside:
+                await outside.check()
             worker = make_workers(
-                server.client, stage.connectors(), secret=secret, started=stage.settler.started, cached=cached
+                server.client, connectors, secret=secret, started=stage.settler.started, cached=cached
             )
             async with worker:
                 await stage.play()
@@ -104,11 +126,19 @@ async def play(
 
 class _Stage:
     def __init__(
-        self, drill: Drill, catalog: Catalog, server: Driver, store: Store, folder: Path, watch: Watch
+        self,
+        drill: Drill,
+        catalog: Catalog,
+        server: Driver,
+        store: Store,
+        folder: Path,
+        watch: Watch,
+        outside: Outside | None,
     ) -> None:
         self.drill, self.catalog, self.server, self.store = drill, catalog, server, store
-        self.folder, self.watch = folder, watch
-        self.settler = Settler(server.client)
+        self.folder, self.watch, self.outside = folder, watch, outside
+        # Bringing a real system forty lines may take as long as its activity may.
+        self.settler = Settler(server.client, PATIENCE + (MIRROR_WITHIN.total_seconds() if outside else 0))
         self.problems: list[Problem] = []
         self.base = drill.start
         self.shift = timedelta()
@@ -122,13 +152,13 @@ class _Stage:
     async def story_now(self) -> datetime:
         return await self.server.now() + self.shift
 
-    def connectors(self) -> Connectors:
+    def connectors(self, secret: str) -> Connectors:
         weather = Weather(self.drill, self.story_now)
         pager = DrillPager(weather, OutboxPager(self.store))
         messenger = DrillMessenger(weather, OutboxMessenger(self.store))
         carrier = DrillCarrier(weather, OutboxCarrier(self.store))
         deployments = self.drill.world.deployments
-        return Connectors(
+        inside = Connectors(
             pagers={"*": pager},
             messengers={"*": messenger},
             inside_pager=pager,
@@ -140,6 +170,11 @@ class _Stage:
             tickets=DrillTickets(weather, MarkdownTickets(self.store, self.folder)),
             deployments=None if deployments is None else DrillDeployments(weather, deployments),
         )
+        if self.outside is None:
+            return inside
+        # A secret of the drill's own: the installation's gateway takes nothing by such a link.
+        links = partial(page_link, self.outside.gateway, secret)
+        return replace(self.outside.connect(inside, weather, self.store), links=links)
 
     async def play(self) -> None:
         for partition in [*self.catalog.partitions, "unmapped"]:
@@ -156,6 +191,10 @@ class _Stage:
             await self._tell()
         await self.server.until(self.base + self.drill.until)
         await self.settler.settle()
+        if self.outside:
+            # What was said last is on its way outside.
+            await self.server.until(await self.server.now() + 2 * live.policy().mirror_rest)
+            await self.settler.settle()
         await self._tell()
 
     async def _take(self, number: int, step: Step) -> None:
@@ -253,6 +292,7 @@ class _Stage:
             wall_seconds=round(wall_seconds, 3),
             virtual_seconds=self.drill.until.total_seconds(),
             incidents=rows,
+            connected=await self.outside.rows(self.settler.ids) if self.outside else None,
         )
 
 

@@ -1,4 +1,4 @@
-"""The world a drill's connectors see: they record, and fail when the drill says so."""
+"""The world a drill's connectors see: they record or reach outside, and fail when the drill says so."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -6,6 +6,7 @@ from datetime import datetime
 from activities import Failed
 from activities.comms import Messenger
 from activities.customers import Carrier
+from activities.mirror import Guest, Mirror, Place, Subject
 from activities.paging import Pager
 from activities.record import Recorder
 from activities.telemetry import Deployments
@@ -13,6 +14,7 @@ from activities.tickets import Ticketing
 from model.catalogue.entries import Contact
 from model.drill import Drill
 from model.effects import Deliver, Deployment, Lookup, Page, Recipient, Tell
+from model.matter import Entry
 from model.recording import Record
 
 Clock = Callable[[], Awaitable[datetime]]
@@ -41,16 +43,20 @@ class Weather:
 
 
 class DrillPager:
-    """Records pages; one per key."""
+    """Records pages, one per key; or hands them to a provider."""
 
-    def __init__(self, weather: Weather, inner: Pager) -> None:
-        """Record through `inner`."""
+    def __init__(self, weather: Weather, inner: Pager, instead: str = "") -> None:
+        """Page through `inner`: everybody at the address `instead`, where there is one."""
         self._weather = weather
         self._inner = inner
+        self._instead = instead
 
     async def page(self, order: Page, text: str, key: str) -> None:
         """Take a page."""
         await self._weather.must_hold("paging", order.contact.channel)
+        if self._instead:
+            contact = Contact(channel=order.contact.channel, address=self._instead)
+            order = order.model_copy(update={"contact": contact})
         await self._inner.page(order, text, key)
 
 
@@ -110,6 +116,60 @@ class DrillTickets:
         await self._inner.refresh(incident)
 
 
+class DrillMirror:
+    """A ticket system or a chat outside, down when the drill says so: what it shows has a name of its own.
+
+    An incident of a drill must never be taken for a real one of that day, by people or by what looks for places.
+    """
+
+    def __init__(self, weather: Weather, inner: Mirror, guests: Callable[[Guest], Guest]) -> None:
+        """Show through `inner`, with everybody's contacts as `guests` leaves them."""
+        self._weather = weather
+        self._inner = inner
+        self._guests = guests
+        self._port = "tickets" if "action_item" in inner.kinds else "comms"
+        self.name = inner.name
+        self.kinds = inner.kinds
+
+    async def open(self, subject: Subject) -> Place:
+        """Find or make a place."""
+        await self._holds()
+        return await self._inner.open(self._named(subject))
+
+    async def show(self, place: Place, subject: Subject) -> None:
+        """Bring a place up to date."""
+        await self._holds()
+        await self._inner.show(place, self._named(subject))
+
+    async def add(self, place: Place, entry: Entry, key: str) -> None:
+        """Add a line."""
+        await self._holds()
+        await self._inner.add(place, entry, drill_name(key))
+
+    async def closed(self, place: Place) -> bool:
+        """Ask whether people have closed a place."""
+        await self._holds()
+        return await self._inner.closed(place)
+
+    async def check(self) -> str:
+        """Try it, whatever the weather."""
+        return await self._inner.check()
+
+    async def _holds(self) -> None:
+        await self._weather.must_hold(self._port, self.name)
+
+    def _named(self, subject: Subject) -> Subject:
+        parent = drill_name(subject.parent) if subject.parent else ""
+        guests = [self._guests(guest) for guest in subject.guests]
+        changed = {"id": drill_name(subject.id), "parent": parent, "guests": guests, "drill": True}
+        return subject.model_copy(update=changed)
+
+
+def drill_name(id: str) -> str:
+    """Return what a drill's matter is called outside."""
+    return f"DRILL-{id}"
+
+
 class DrillDeployments:
     """The deployments a drill's world has."""
 
@@ -124,11 +184,14 @@ class DrillDeployments:
         return [d for d in self._known if d.started <= order.until and (d.finished or order.until) >= order.since]
 
 
-_: tuple[type[Pager], type[Messenger], type[Carrier], type[Recorder], type[Ticketing], type[Deployments]] = (
+_: tuple[
+    type[Pager], type[Messenger], type[Carrier], type[Recorder], type[Ticketing], type[Mirror], type[Deployments]
+] = (
     DrillPager,
     DrillMessenger,
     DrillCarrier,
     DrillRecorder,
     DrillTickets,
+    DrillMirror,
     DrillDeployments,
 )

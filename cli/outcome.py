@@ -8,10 +8,12 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.say import Cell, line, table
-from model.drill import ConnectedRow, Drill, DrillResult, EngagementRow, IncidentRow, Problem
+from model.drill import Connected, ConnectedRow, Drill, DrillResult, EngagementRow, IncidentRow, Problem
 from model.times import ago
 from worker.drill.player import Played
 
+LATE = 5.0
+"""Seconds from which on it is said that a story was late: its steps are minutes apart, and some meet a deadline."""
 _KINDS = {"single_service": "single-service event", "multi_service": "full response"}
 
 
@@ -110,10 +112,12 @@ def _clock(at: datetime, opened: datetime) -> str:
     return f"{at:%H:%M}" if at.date() == opened.date() else f"{at:%b %d %H:%M}"
 
 
-def _outside(out: Console, rows: Sequence[ConnectedRow]) -> None:
+def _outside(out: Console, connected: Connected) -> None:
     line(out)
     line(out, "Outside, as it is there now:", "head")
-    table(out, ("system", "of", "where", "holds"), [_held(row) for row in rows], indent=2)
+    table(out, ("system", "of", "where", "holds"), [_held(row) for row in connected.systems], indent=2)
+    if connected.late_seconds >= LATE:
+        line(out, f"The story was up to {connected.late_seconds:g} s late: what is outside took its time.", "note")
 
 
 def _held(row: ConnectedRow) -> tuple[Cell, ...]:

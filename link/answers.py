@@ -91,7 +91,7 @@ def _answer(payload: Any) -> Payload | None:
         question=question, at=now, answer=resolve(catalog, question, now), policy=_fingerprint(live.policy())
     )
     [made] = DATA_CONVERTER.payload_converter.to_payloads([answer])
-    payload = made if len(made.data) <= LARGEST else None
+    payload: Payload | None = made if len(made.data) <= LARGEST else None
     _said.pop(question, None)
     _said[question] = _Said(catalog, live.policy(), now, payload)
     while len(_said) > KEPT:

@@ -297,6 +297,19 @@ class ConnectedRow(BaseModel):
     error: str = ""
 
 
+class Connected(BaseModel):
+    """How a connected drill ended.
+
+    Attributes:
+        late_seconds: How far the story came behind its times at most: while something outside is under way, its clock
+            runs no faster than ours.
+        systems: What is held outside.
+    """
+
+    late_seconds: float
+    systems: list[ConnectedRow]
+
+
 class DrillResult(BaseModel):
     """What `allclear drill --json` prints.
 
@@ -309,7 +322,7 @@ class DrillResult(BaseModel):
     wall_seconds: float
     virtual_seconds: float
     incidents: list[IncidentRow]
-    connected: list[ConnectedRow] | None = Field(default=None, exclude_if=lambda rows: rows is None)
+    connected: Connected | None = Field(default=None, exclude_if=lambda it: it is None)
 
 
 def incident_row(incident: Incident, entries: Iterable[Entry]) -> IncidentRow:

@@ -63,7 +63,7 @@ def readers_of(settings: Settings) -> dict[str, Readable]:
     matrix = _matrix(settings)
     if matrix is None:
         return {}
-    from activities.comms.matrix_reader import MatrixReader
+    from activities.comms.matrix.reader import MatrixReader
 
     return {"matrix": MatrixReader(matrix)}
 

@@ -1,6 +1,5 @@
 """Request Tracker follows the record: a ticket per matter, a comment per line (REST2, RT 5 and later)."""
 
-import json
 from typing import Annotated, Final
 from urllib.parse import quote
 
@@ -44,8 +43,13 @@ class _Link(BaseModel):
     id: Number = ""
 
 
+class _Group(BaseModel):
+    id: Number = ""
+
+
 class _Ticket(BaseModel):
     id: Number
+    Queue: _Group = _Group()
     Subject: str
     Status: str
     Priority: Number
@@ -63,7 +67,6 @@ class _Transaction(BaseModel):
 
 class _History(BaseModel):
     items: list[_Transaction]
-    total: int = 0
 
 
 class _Queue(BaseModel):
@@ -105,6 +108,7 @@ class RequestTrackerTickets(Mirror):
         self._queue = queue
         self._done = done
         self._reopened = reopened
+        self._inactive: dict[tuple[str, str], bool] = {}
         self._rest = Rest(
             "Request Tracker", self._url + "/REST/2.0", {"authorization": f"token {token}"}, (token,), poster
         )
@@ -155,7 +159,7 @@ class RequestTrackerTickets(Mirror):
         if now.id != place.id:
             return
         wanted = {"Subject": _subject(subject), "Priority": str(PRIORITY[subject.severity])}
-        if await self._is_done(place) is subject.open:
+        if await self._is_done(now) is subject.open:
             wanted["Status"] = self._reopened if subject.open else self._done
         if not (change := _change(now, wanted, subject.parent_place)):
             return
@@ -195,8 +199,7 @@ class RequestTrackerTickets(Mirror):
         Raises:
             Failed: RT did not answer; `Gone`, where the ticket is no more.
         """
-        await self._ticket(place)
-        return await self._is_done(place)
+        return await self._is_done(await self._ticket(place))
 
     async def held(self, place: Place) -> Held:
         """Count the comments of a ticket.
@@ -205,15 +208,15 @@ class RequestTrackerTickets(Mirror):
             Failed: RT did not answer; `Gone`, where the ticket is no more.
         """
         ticket = await self._ticket(place)
-        comments = await self._rest.ask(
-            _History,
-            "GET",
-            f"{_path(place)}/history",
-            place=_words(place),
-            query=json.dumps([{"field": "Type", "value": "Comment"}]),
-            per_page="1",
-        )
-        return Held(name=_words(Place(id=ticket.id)), lines=comments.total)
+        lines, page, items = 0, 1, [_Transaction(Type="")]
+        while items:
+            # RT says no total of a ticket's transactions.
+            asked = {"fields": "Type", "per_page": str(HISTORY_READ), "page": str(page)}
+            path = f"{_path(place)}/history"
+            items = (await self._rest.ask(_History, "GET", path, place=_words(place), **asked)).items
+            lines += sum(one.Type == "Comment" for one in items)
+            page += 1
+        return Held(name=_words(Place(id=ticket.id)), lines=lines)
 
     async def check(self) -> str:
         """Ask RT for its version with the token, and for the right to make tickets in the queue.
@@ -234,9 +237,13 @@ class RequestTrackerTickets(Mirror):
             raise Gone(f"{_words(place)} was deleted in Request Tracker")
         return found
 
-    async def _is_done(self, place: Place) -> bool:
-        query = f"id = {int(place.id)} AND Status = '__Inactive__'"
-        return bool((await self._rest.ask(_Tickets, "GET", "/tickets", query=query)).items)
+    async def _is_done(self, ticket: _Ticket) -> bool:
+        """Whether a ticket's status is an inactive one: of each status RT is asked once, its lifecycle stays."""
+        status = (ticket.Queue.id, ticket.Status)
+        if status not in self._inactive:
+            query = f"id = {int(ticket.id)} AND Status = '__Inactive__'"
+            self._inactive[status] = bool((await self._rest.ask(_Tickets, "GET", "/tickets", query=query)).items)
+        return self._inactive[status]
 
 
 def _change(now: _Ticket, wanted: dict[str, str], parent: str) -> dict[str, str]:

@@ -139,9 +139,7 @@ def advance(state: Detection, now: datetime) -> datetime | None:
     """
     due: list[datetime] = []
     for test in (False, True):
-        for at, group in (
-            several_sources(state.alarms.mixed(test), state.policy) if routing.correlates(state) else []
-        ):
+        for at, group in several_sources(state.alarms.mixed(test), state.policy) if routing.correlates(state) else []:
             known = opening.covering(state, group.services[0], test)
             if known is None or known.kind == "multi_service" or not opening.is_open(known):
                 continue

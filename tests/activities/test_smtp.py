@@ -7,19 +7,15 @@ import ssl
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import default
 from pathlib import Path
 from socket import socket
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, Envelope
+from aiosmtpd.smtp import AuthResult
 
 from activities import Failed
 from activities.comms.smtp import SmtpMessenger
@@ -28,6 +24,7 @@ from activities.smtp import SUBJECT_LONGEST, Mailer
 from model.catalogue.plan import Contact
 from model.effects import Page, Recipient, Tell
 from model.text import Refused
+from tests.activities.mail_server import House, serving
 
 ID = "INC-20260302-7F3A"
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -38,51 +35,6 @@ PAGE = Page(
     incident=ID, person="ana", name="Ana Ng", contact=ANA, team="checkout", level=1, severity=2,
     opened_at=NINE, at=NINE,
 )  # fmt: skip
-
-
-class House:
-    """What a mail server does: keeps, or answers what it is told to."""
-
-    def __init__(self) -> None:
-        self.envelopes: list[Envelope] = []
-        self.says: dict[str, str] = {}
-
-    async def handle_MAIL(self, server: Any, session: Any, envelope: Envelope, address: str, options: Any) -> str:
-        envelope.mail_from = address
-        return self.says.get("MAIL", "250 OK")
-
-    async def handle_RCPT(self, server: Any, session: Any, envelope: Envelope, address: str, options: Any) -> str:
-        if "RCPT" not in self.says:
-            envelope.rcpt_tos.append(address)
-        return self.says.get("RCPT", "250 OK")
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:
-        if "DATA" not in self.says:
-            self.envelopes.append(envelope)
-        return self.says.get("DATA", "250 OK")
-
-    async def handle_QUIT(self, server: Any, session: Any, envelope: Envelope) -> str:
-        if "QUIT" in self.says:
-            await asyncio.sleep(5)
-        return "221 Bye"
-
-    @property
-    def letters(self) -> list[EmailMessage]:
-        contents = [envelope.content for envelope in self.envelopes]
-        return [message_from_bytes(c, policy=default) for c in contents if isinstance(c, bytes)]
-
-
-@contextmanager
-def serving(house: House, **options: Any) -> Iterator[Mailer]:
-    with socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    controller = Controller(house, hostname="127.0.0.1", port=port, **options)
-    controller.start()
-    try:
-        yield Mailer("127.0.0.1", port, "AllClear <allclear@house.test>", tls="none", within=timedelta(seconds=3))
-    finally:
-        controller.stop()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from temporalio.client import Client
 
 from gateway.health import PartitionHealth, partition_health
 from model.detect.partition import Detection, Told, Watched, metric_key
+from model.detect.standing import Standing
 from model.detect.watch import Point, Seen
 from model.incident import AlarmFact
 from tests.gateway.house import TOKEN, House, new_name, until
@@ -22,7 +23,7 @@ def watched(metric: str = "error-rate", minutes: int = 0, **fields: Any) -> Watc
 
 
 def state(house: House, *alarms: Watched, partition: str = "") -> Detection:
-    return Detection(partition=partition or house.partition, alarms={w.fact.key: w for w in alarms})
+    return Detection(partition=partition or house.partition, alarms=Standing((w.fact.key, w) for w in alarms))
 
 
 def metrics_of(health: PartitionHealth) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ from activities.comms.matrix.account import Matrix
 from activities.comms.matrix.rooms import MatrixRooms
 from link import catalog as live
 from model.catalogue.entries import Contact
-from tests.activities.comms.conftest import homeserver  # noqa: F401
 from tests.activities.comms.subjects import guest, subject
 from tests.activities.comms.synapse import Homeserver
 from tests.gateway.house import House, until
@@ -20,7 +19,7 @@ from worker.settings import Settings
 @pytest.mark.heavy
 async def test_ack_typed_in_a_room_acknowledges_in_the_persons_own_proven_name(
     staffed: House,
-    homeserver: Homeserver,  # noqa: F811
+    homeserver: Homeserver,
     tmp_path: Path,
 ) -> None:
     bot, ana = await homeserver.account("allclear"), await homeserver.account("ana")

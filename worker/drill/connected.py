@@ -163,13 +163,14 @@ class Outside:
         found = run.outside(inside, self._settings, self._mail)
         self._store, self._mirrors = store, list(found.mirrors)
         self._check_channels({*found.pagers, *(mirror.name for mirror in found.mirrors)} - {"*"})
-        to, reaches = self._reach.instead, self._reach.reaches
-        pagers = {
-            c: DrillPager(weather, it, to.get(c, "")) for c, it in found.pagers.items() if c != "*" and reaches(c)
-        }
-        messengers = {c: DrillMessenger(weather, it) for c, it in found.messengers.items() if c != "*" and reaches(c)}
+        to = self._reach.instead
+        reached = [channel for channel in found.pagers if channel != "*" and self._reach.reaches(channel)]
+        # Letters find their way by the mailer, which says whom they were meant for.
+        elsewhere = {channel: address for channel, address in to.items() if channel != EMAIL}
+        pagers = {c: DrillPager(weather, found.pagers[c], elsewhere.get(c, "")) for c in reached}
+        messengers = {c: DrillMessenger(weather, found.messengers[c]) for c in reached if c in found.messengers}
         # Customers are told that something is broken: only whoever stands in for them hears it from a drill.
-        carriers = {c: DrillCarrier(weather, it) for c, it in found.carriers.items() if c != "*" and c in to}
+        carriers = {c: DrillCarrier(weather, it) for c, it in found.carriers.items() if c in to}
         return replace(
             inside,
             pagers={**inside.pagers, **pagers},

@@ -24,7 +24,7 @@ from link.signing import page_link
 from link.starting import open_detection, signal_detection
 from model.catalogue.catalog import Catalog
 from model.catalogue.plan import facts_for
-from model.drill import TO_DETECTION, Drill, DrillResult, Problem, Step, incident_row
+from model.drill import TO_DETECTION, Connected, Drill, DrillResult, Problem, Step, incident_row
 from model.incident import Incident, Phase
 from model.matter import Entry
 from model.text import Refused
@@ -143,6 +143,7 @@ class _Stage:
         self.base = drill.start
         self.shift = timedelta()
         self._seen: dict[str, int] = {}
+        self._late = timedelta()
 
     async def begin(self) -> None:
         """Fix where the story begins on the server's clock."""
@@ -186,6 +187,7 @@ class _Stage:
             # What fires at this very moment ends first: the test server chokes on an update that meets a
             # timer.
             await self.settler.settle()
+            self._late = max(self._late, await self.server.now() - self.base - step.at)
             await self._take(number, step)
             await self.settler.settle()
             await self._tell()
@@ -292,8 +294,12 @@ class _Stage:
             wall_seconds=round(wall_seconds, 3),
             virtual_seconds=self.drill.until.total_seconds(),
             incidents=rows,
-            connected=await self.outside.rows(self.settler.ids) if self.outside else None,
+            connected=await self._connected(self.outside) if self.outside else None,
         )
+
+    async def _connected(self, outside: Outside) -> Connected:
+        late = round(self._late.total_seconds(), 1)
+        return Connected(late_seconds=late, systems=await outside.rows(self.settler.ids))
 
 
 def _only(incidents: list[Incident]) -> str:

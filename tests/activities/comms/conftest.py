@@ -1,5 +1,4 @@
 import uuid
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -7,13 +6,7 @@ from activities.comms.matrix.account import Matrix
 from activities.comms.matrix.rooms import MatrixRooms
 from activities.mirror import Subject
 from tests.activities.comms.subjects import subject
-from tests.activities.comms.synapse import Account, Homeserver, synapse
-
-
-@pytest.fixture(scope="session")
-async def homeserver(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Homeserver]:
-    async with synapse(tmp_path_factory.mktemp("synapse")) as it:
-        yield it
+from tests.activities.comms.synapse import Account, Homeserver
 
 
 @pytest.fixture

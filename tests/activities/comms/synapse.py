@@ -85,7 +85,33 @@ class Account:
 @dataclass
 class Homeserver:
     url: str
+    command: list[str]
+    folder: Path
     people: dict[str, Account] = field(default_factory=dict)
+    _process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        """Begin, or go on with what was there; returns when it answers."""
+        with (self.folder / "log").open("ab") as log:
+            run = subprocess.Popen
+            self._process = await asyncio.to_thread(run, self.command, cwd=self.folder, stdout=log, stderr=log)
+        await _up(self.url, self._process, self.folder)
+
+    async def stop(self) -> None:
+        """End in order."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            await asyncio.to_thread(self._process.wait, 10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+    async def kill(self) -> None:
+        """Be gone at once."""
+        assert self._process
+        self._process.kill()
+        await asyncio.to_thread(self._process.wait, 10)
 
     async def account(self, name: str) -> Account:
         """Return somebody's account, made when they are first asked for."""
@@ -135,20 +161,13 @@ async def synapse(folder: Path) -> AsyncIterator[Homeserver]:
         "rc_room_creation": HIGH,
     }
     (folder / "homeserver.yaml").write_text(yaml.safe_dump(config))
-    log = (folder / "log").open("wb")
     command = [*start, "--config-path", str(folder / "homeserver.yaml")]
-    process = await asyncio.to_thread(subprocess.Popen, command, cwd=folder, stdout=log, stderr=log)
+    server = Homeserver(f"http://127.0.0.1:{port}", command, folder)
     try:
-        server = Homeserver(f"http://127.0.0.1:{port}")
-        await _up(server.url, process, folder)
+        await server.start()
         yield server
     finally:
-        process.terminate()
-        try:
-            await asyncio.to_thread(process.wait, 10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-        log.close()
+        await server.stop()
 
 
 async def _up(url: str, process: subprocess.Popen[bytes], folder: Path) -> None:

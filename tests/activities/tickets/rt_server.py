@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import os
+import quopri
 import shutil
 import signal
 import socket
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -65,6 +67,34 @@ print "$token\\n";
 class RequestTracker:
     url: str
     token: str
+    folder: Path
+    environment: dict[str, str]
+    _process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Begin, or go on with what was there; returns when it answers."""
+        port = self.url.rpartition(":")[2]
+        with (self.folder / "log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                str(SERVER), "--server", "Standalone", "--host", "127.0.0.1", "--port", port,
+                env=self.environment, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        await _up(f"{self.url}/REST/2.0/rt", self.folder / "log")
+
+    async def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End in order; with SIGKILL at once."""
+        if self._process:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, how)
+            await self._process.wait()
+
+    def comments(self, ticket: str) -> list[str]:
+        """Return the comments of a ticket, oldest first, as its database has them: by REST that is a request each."""
+        asked = """
+            SELECT Content, ContentEncoding FROM Transactions JOIN Attachments ON TransactionId = Transactions.id
+            WHERE ObjectType = 'RT::Ticket' AND ObjectId = ? AND Type = 'Comment' ORDER BY Transactions.id"""
+        with contextlib.closing(sqlite3.connect(f"file:{self.folder / 'rt.db'}?mode=ro", uri=True)) as database:
+            return [_text(content, encoding) for content, encoding in database.execute(asked, [int(ticket)])]
 
     async def root(self, method: str, path: str, body: object = None) -> httpx2.Response:
         async with httpx2.AsyncClient(auth=ROOT, timeout=20) as client:
@@ -88,19 +118,17 @@ async def request_tracker(folder: Path) -> AsyncIterator[RequestTracker]:
     await _run(environment, SETUP, "--action", "init", "--skip-create")
     (folder / "people.pl").write_text(PEOPLE % RIGHTS)
     token = (await _run(environment, PERL, f"-I{LIBRARY / 'lib'}", str(folder / "people.pl"))).strip().split("\n")[-1]
-    with (folder / "log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            str(SERVER), "--server", "Standalone", "--host", "127.0.0.1", "--port", str(port),
-            env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
+    there = RequestTracker(f"http://127.0.0.1:{port}", token, folder, environment)
     try:
-        url = f"http://127.0.0.1:{port}"
-        await _up(f"{url}/REST/2.0/rt", folder / "log")
-        yield RequestTracker(url, token)
+        await there.start()
+        yield there
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        await process.wait()
+        await there.stop()
+
+
+def _text(content: str | bytes, encoding: str) -> str:
+    raw = content.encode() if isinstance(content, str) else content
+    return (quopri.decodestring(raw) if encoding == "quoted-printable" else raw).decode()
 
 
 async def _run(environment: dict[str, str], *command: str) -> str:

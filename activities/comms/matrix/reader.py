@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from activities.comms.matrix import Matrix
+from activities.comms.matrix.account import Matrix
 from activities.mirror import Held, Place, Readable
 
 PAGE: Final = 500

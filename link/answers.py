@@ -91,12 +91,12 @@ def _answer(payload: Any) -> Payload | None:
         question=question, at=now, answer=resolve(catalog, question, now), policy=_fingerprint(live.policy())
     )
     [made] = DATA_CONVERTER.payload_converter.to_payloads([answer])
-    payload: Payload | None = made if len(made.data) <= LARGEST else None
+    enclosure: Payload | None = made if len(made.data) <= LARGEST else None
     _said.pop(question, None)
-    _said[question] = _Said(catalog, live.policy(), now, payload)
+    _said[question] = _Said(catalog, live.policy(), now, enclosure)
     while len(_said) > KEPT:
         del _said[next(iter(_said))]
-    return payload
+    return enclosure
 
 
 def _fingerprint(policy: Policy) -> str:

@@ -63,7 +63,8 @@ def _desk(incident: Incident) -> list[str]:
     if desk.event_manager or desk.last_at:
         told = f"customers told at {desk.last_at:%H:%M}" if desk.last_at else "customers told nothing yet"
         following = f", again by {desk.next_at:%H:%M}" if desk.next_at else ""
-        lines.append(f"- support call: {desk.event_manager or 'nobody yet'}; {told}{following}")
+        leader = f" with {desk.service_leader}" if desk.service_leader else ""
+        lines.append(f"- support call: {desk.event_manager or 'nobody yet'}{leader}; {told}{following}")
     if desk.open_forks:
         forks = [f"{fork.n} {fork.team}: {fork.topic} ({fork.stays} stays)" for fork in desk.open_forks]
         lines.append(f"- forks: {escape('; '.join(forks))}")

@@ -123,6 +123,7 @@ class Desk(BaseModel):
 
     Attributes:
         event_manager: Who runs the support call (C6).
+        service_leader: The leader of an impacted service who sits there too (E5).
         seeing: What customers were told they see; later messages say it again, so that each is deeper than the last.
         workaround: Likewise.
         narrowed: Whom a person narrowed the messages to; none where the catalogue decides.
@@ -144,6 +145,7 @@ class Desk(BaseModel):
     """
 
     event_manager: str = ""
+    service_leader: str = ""
     forks: list[Fork] = []
     drafts: list[Draft] = []
     next_draft: int = 1

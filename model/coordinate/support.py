@@ -288,6 +288,7 @@ def take_over(incident: Incident, other: Desk) -> None:
     desk.said = "wrong" if "wrong" in (desk.said, other.said) else desk.said or other.said
     desk.first_at, desk.next_at = _earlier(desk.first_at, other.first_at), _earlier(desk.next_at, other.next_at)
     desk.last_at = max((at for at in (desk.last_at, other.last_at) if at), default=None)
+    desk.service_leader = desk.service_leader or other.service_leader
     desk.heads_up_at = _earlier(desk.heads_up_at, other.heads_up_at)
     desk.internal_at = desk.internal_at or other.internal_at
     desk.unattended = max(desk.unattended, other.unattended)

@@ -316,7 +316,7 @@ def calls_for(incident: Incident, person: str) -> list[Call]:
     """Return the calls a person may join, the one they are wanted on first; a name begins with a small letter.
 
     A fork of their team's, unless they are the one who stays on the bridge (C5); the support call for who looks after
-    customers (C6); else the bridge (C1).
+    customers (C6) and the service leader (E5); else the bridge (C1).
     """
     planned = incident.plan.people.get(person)
     held = standing(incident, planned) if planned else set()
@@ -328,7 +328,8 @@ def calls_for(incident: Incident, person: str) -> list[Call]:
     ]
     bridge = Call(name="the call", call=calls.TECH, link=calls.tech(incident))
     support = Call(name="the support call", call=calls.SUPPORT, link=calls.support(incident))
-    cares = person == incident.desk.event_manager or own == [incident.plan.support]
+    desk = incident.desk
+    cares = person in (desk.event_manager, desk.service_leader) or own == [incident.plan.support]
     if cares or (ACCOUNT in held and ENGAGED not in held):
         found = [*forks, support, bridge]
     elif held & {SUPPORT, INCIDENT_RESPONSE, LEADERS} and incident.plan.support in incident.engagements:

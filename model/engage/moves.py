@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from model.coordinate import calls
 from model.effects import Signal
 from model.engage import engagement
 from model.incident import (
@@ -75,11 +76,17 @@ def engage_owner(incident: Incident, service: str, reason: str, now: datetime) -
 
 
 def tell_manager(incident: Incident, team: str, now: datetime) -> None:
-    """Tell an impacted team's manager at onset (E5)."""
+    """Tell an impacted team's manager at onset; the first of them is the service leader on the support call (E5)."""
     person = engagement.manager(incident, team)
-    if person:
-        text = f"{incident.id} SEV{incident.severity}: {team} is impacted in a multi-service event ({incident.title})."
-        engagement.tell(incident, [team], text, now, people=[person])
+    if not person:
+        return
+    text = f"{incident.id} SEV{incident.severity}: {team} is impacted in a multi-service event ({incident.title})."
+    if not incident.desk.service_leader:
+        incident.desk.service_leader = person
+        incident.say("lead", f"{person} ({team}) is the service leader on the support call", now=now)
+        link = calls.sayable(calls.support(incident))
+        text += f" A service leader sits on the support call, and that is you: {link or 'the link is on your page'}."
+    engagement.tell(incident, [team], text, now, people=[person])
 
 
 def notify_detection(incident: Incident, now: datetime) -> None:

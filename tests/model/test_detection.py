@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model import details, messages
+from model.coordinate.waiting import calls_for
 from model.detect import detection
 from model.detect.partition import Known
 from model.effects import Outcome, Start
@@ -48,6 +49,17 @@ def test_managers_of_impacted_teams_are_told_at_onset():
         day.alarm(service, severity=2)
     told = day.said("told")
     assert all(any(f"{team} is impacted" in text for text in told) for team in ("checkout", "payments", "search"))
+
+
+def test_the_first_of_them_is_asked_to_the_support_call_as_its_service_leader():
+    day = Simulation()
+    for service in ("checkout-api", "payments", "search-api"):
+        day.alarm(service, severity=2)
+    leader = day.incident.desk.service_leader
+    assert leader in {team.manager for team in day.incident.plan.teams.values()}
+    asked = [text for text in day.said("told") if "A service leader sits on the support call" in text]
+    assert len(asked) == 1
+    assert [call.name for call in calls_for(day.incident, leader)][0] == "the support call"
 
 
 def test_alarms_that_are_not_in_alarm_at_the_same_time_stay_apart():

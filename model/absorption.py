@@ -8,8 +8,9 @@ from model import impact, phases
 from model.catalogue.plan import Plan
 from model.coordinate import support
 from model.coordinate.desk import Desk
-from model.effects import Outcome
+from model.effects import Outcome, PlanRequest
 from model.engage import engagement, moves
+from model.handing import FULL, LEAST, MOST, fitted
 from model.incident import (
     CALL_LEADERS,
     AlarmFact,
@@ -49,6 +50,7 @@ class Handover(BaseModel):
 
     Attributes:
         split: Why a service was taken out of an event; then it is the event that hands over who is on that service.
+        left_out: It was too large to travel whole (`model.handing`).
     """
 
     source: str
@@ -67,6 +69,7 @@ class Handover(BaseModel):
     plan: Plan | None = None
     desk: Desk = Desk()
     split: str = ""
+    left_out: bool = False
 
 
 class SplitOff(BaseModel):
@@ -130,7 +133,7 @@ def absorb(incident: Incident, absorption: Absorption, now: datetime) -> None:
         plan=incident.plan,
         desk=incident.desk,
     )
-    moves.signal(incident, absorption.into, "handover", handover.model_dump(mode="json"), now)
+    moves.signal(incident, absorption.into, "handover", fitted(handover).model_dump(mode="json"), now)
     paged = [person for person, responder in incident.people.items() if responder.pages]
     if paged:
         text = f"{incident.id} is now part of {absorption.into} ({absorption.reason}). Nothing more to acknowledge."
@@ -167,7 +170,7 @@ def split_off(incident: Incident, split: SplitOff, now: datetime) -> None:
         handover.people = {person: it for person, it in incident.people.items() if person in of_team}
         handover.reliefs = {key: it for key, it in incident.reliefs.items() if it.team == row.team}
         handover.statements = [said for said in incident.statements if said.team == row.team]
-    moves.signal(incident, split.into, "handover", handover.model_dump(mode="json"), now)
+    moves.signal(incident, split.into, "handover", fitted(handover).model_dump(mode="json"), now)
     if row and row.team not in incident.owners and not row.released_at:
         phases.send_off(incident, row.team, text, now)
 
@@ -175,10 +178,12 @@ def split_off(incident: Incident, split: SplitOff, now: datetime) -> None:
 def take_over(incident: Incident, handover: Handover, now: datetime) -> None:
     """Take in what an absorbed incident knows: its acknowledgements are kept, nobody is paged again for it."""
     incident.awaiting.pop(handover.source, None)
+    handover = fitted(handover, min(MOST, max(FULL - len(incident.model_dump_json().encode()), LEAST)))
     if handover.split:
         incident.say("opened", f"was part of {handover.source}: {handover.split}", now=now)
     else:
-        incident.say("absorbed", f"{handover.source} is part of this incident", now=now)
+        rest = "; it was too large to be taken in whole: its own record has the rest" if handover.left_out else ""
+        incident.say("absorbed", f"{handover.source} is part of this incident{rest}", now=now)
         incident.absorbed = unique([*incident.absorbed, handover.source, *handover.absorbed])
     if handover.plan:
         incident.plan = incident.plan.merged(handover.plan)
@@ -202,6 +207,9 @@ def take_over(incident: Incident, handover: Handover, now: datetime) -> None:
             if incident.big and planned:
                 moves.tell_manager(incident, planned.team, now)
         moves.engage_owner(incident, service, f"{service} is impacted", now)
+    unknown = [name for name in handover.services if name not in incident.plan.services]
+    if unknown:
+        incident.owe(PlanRequest(services=unknown, at=now), now=now)
     for fact in handover.alarms:
         incident.alarms.setdefault(fact.key, fact)
     for region in handover.regions:

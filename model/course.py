@@ -19,7 +19,7 @@ from model.effects import (
     failed,
     next_retry,
 )
-from model.engage import engagement, escalation, shifts, suspects
+from model.engage import engagement, escalation, moves, shifts, suspects
 from model.incident import Incident, Phase, Sent
 from model.mitigate import ladder
 
@@ -108,6 +108,10 @@ def _planned(incident: Incident, order: PlanRequest, outcome: Outcome, now: date
     if order.shift:
         shifts.known(incident, order, outcome.plan or Plan(), now)
         return
+    for service in order.services:
+        planned = incident.plan.services.get(service)
+        if planned and service in incident.services and planned.team not in incident.engagements:
+            moves.engage_owner(incident, service, f"{service} is impacted", now)
     for team in order.teams:
         if team in incident.plan.teams:
             engagement.call(incident, team, order.reason, now=now, by=order.by)

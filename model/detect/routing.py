@@ -11,6 +11,7 @@ from model.detect.correlation import Group, several_services
 from model.detect.opening import covering, forward, is_open, open_incident, tell_alarms, title_of
 from model.detect.partition import UNMAPPED, Arrived, Detection, Known, Resolved, Told, Watched, key_of, metric_key
 from model.effects import Signal
+from model.handing import fewer_alarms
 from model.incident import AlarmFact
 from model.matter import unique
 
@@ -244,7 +245,7 @@ def make_event(state: Detection, group: Group, test: bool, now: datetime) -> boo
         [*target.regions, *(r for k in others for r in k.regions), *(w.fact.region for w in newcomers)]
     )
     promotion = Promotion(
-        alarms=[w.fact for w in newcomers], plan=plan, absorbed=[k.id for k in others], reason=group.reason
+        alarms=fewer_alarms(w.fact for w in newcomers), plan=plan, absorbed=[k.id for k in others], reason=group.reason
     )
     state.owe(Signal(workflow_id=target.id, name="promote", payload=promotion.model_dump(mode="json")), now)
     for other in others:

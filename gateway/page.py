@@ -252,6 +252,7 @@ _UNSENT: Final = {
     "decide": "{verdict} {proposal}",
     "notify": "{verdict} message {draft}",
     "confirm_recovery": "whether it works again: {recovered}",
+    "close": "that it is over",
 }
 
 

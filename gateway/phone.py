@@ -65,6 +65,7 @@ ACTS: Final = {
         ("customer", "source"),
         "Say who sees it: a customer, or what you looked at.",
     ),
+    "close": Form(("reason", "text"), ("reason",), "Say why it is over: one of the reasons."),
 }
 """What the page can send."""
 LOOK_WITHIN: Final = timedelta(seconds=3)

@@ -6,22 +6,24 @@ they would take.
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
 from model import messages
+from model.close import closing
 from model.coordinate import calls, desk_messages, statements, support_rules, ticket
 from model.coordinate.audience import LISTED, latest, targets
 from model.engage import engagement, response
 from model.incident import BEFORE_CLOSE, Incident, Phase, Statement
 from model.matter import SYSTEM, Act, unique
 from model.message import Message
+from model.messages import LightReason
 from model.mitigate import ladder, ladder_messages, recovery
 from model.permissions import ACCOUNT, ENGAGED, INCIDENT_RESPONSE, LEADERS, SUPPORT, standing
 from model.text import Refused
 
-Kind = Literal["page", "draft", "decide", "decide_all", "join", "statement", "recovery"]
+Kind = Literal["page", "draft", "decide", "decide_all", "join", "statement", "recovery", "close"]
 UPDATE: Final[dict[Kind, str]] = {
     "page": "acknowledge",
     "draft": "notify",
@@ -30,6 +32,7 @@ UPDATE: Final[dict[Kind, str]] = {
     "join": "join",
     "statement": "state_impact",
     "recovery": "confirm_recovery",
+    "close": "close",
 }
 """What is sent to answer."""
 
@@ -104,6 +107,7 @@ def waiting_for(incident: Incident, person: str, now: datetime) -> list[Waiting]
         *_join(incident, person, now),
         *_statements(incident, person, now),
         *_recovery(incident, person, now),
+        *_light_way(incident, person, now),
     ]
 
 
@@ -308,6 +312,22 @@ def _recovery(incident: Incident, person: str, now: datetime) -> list[Waiting]:
             by=incident.clear_since + incident.policy.verification_window,
             what="Do customers see it working again?",
             customers=targets(incident)[:LISTED],
+        )
+    ]
+
+
+def _light_way(incident: Incident, person: str, now: datetime) -> list[Waiting]:
+    """Return that a small event may be ended in one act, for whoever may do it (X0)."""
+    said: dict[str, Message] = {reason: messages.Close(by=person, reason=reason) for reason in get_args(LightReason)}
+    reasons, _ = _choices(incident, closing.close, said, now)
+    if not reasons:
+        return []
+    return [
+        Waiting(
+            kind="close",
+            since=incident.clear_since or incident.opened_at,
+            what="Nothing is in alarm: if it is over, close it with a reason",
+            verdicts=reasons,
         )
     ]
 

@@ -207,7 +207,7 @@ async def test_an_empty_text_is_asked_for(house: House, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("form", "status"),
-    [({"act": "close"}, 400), ({}, 400), ({"act": "observe", "text": "x" * 70_000}, 413)],
+    [({"act": "reopen"}, 400), ({}, 400), ({"act": "observe", "text": "x" * 70_000}, 413)],
     ids=["another update", "nothing", "a book"],
 )
 async def test_what_the_page_cannot_do_is_not_done(house: House, form: dict[str, str], status: int) -> None:

@@ -244,6 +244,28 @@ async def test_what_customers_see_is_said_once_it_looks_clear(staffed: House) ->
     assert (await state(staffed, it.id)).recovered_for == ["acme"]
 
 
+async def test_a_small_event_that_is_clear_is_closed_with_one_tap(staffed: House) -> None:
+    it = await begun(staffed)
+    fact = next(iter(it.alarms.values())).model_copy(update={"state": "OK"})
+    changed = {"alarms": [fact.model_dump(mode="json")]}
+    await staffed.client.get_workflow_handle(it.id).signal("alarms_changed", changed)
+
+    async def clear() -> bool:
+        return (await state(staffed, it.id)).phase == "verify"
+
+    await until(clear)
+    async with staffed.gateway() as http:
+        hers, his = [await open_page(http, it.id, person) for person in ("ana", "sam")]
+        said = await tap(http, hers, "close", reason="self_recovered", text="one host came back")
+    assert "Nothing is in alarm: if it is over, close it with a reason" in text_of(hers)
+    assert "close it with a reason" not in text_of(his), "support may not"
+    assert "reopens it" in text_of(said), text_of(said)
+    closed = await state(staffed, it.id)
+    assert closed.close_reason == "self_recovered"
+    [line] = lines(closed, "closed")
+    assert (line.by, line.claimed, line.text) == ("ana", False, "self_recovered one host came back")
+
+
 async def test_clicking_the_call_is_joining_it(staffed: House) -> None:
     it = await begun(staffed)
     async with staffed.gateway() as http:

@@ -160,6 +160,27 @@ def test_once_it_looks_clear_who_is_there_and_support_are_asked_what_customers_s
     assert "recovery" not in kinds(day, "ana")
 
 
+def test_a_small_event_that_is_clear_can_be_closed_by_whom_it_belongs_to():
+    day = one_service()
+    day.say("acknowledge", by="ana")
+    assert "close" not in kinds(day, "ana"), "it is in alarm"
+    day.ok("checkout-api")
+    [close] = [w for w in waits(day, "ana") if w.kind == "close"]
+    assert (close.update, close.since) == ("close", day.now)
+    assert close.verdicts == ["false_alarm", "no_impact", "duplicate", "self_recovered"]
+    assert "close" in kinds(day, "kim"), "incident response may"
+    assert "close" not in kinds(day, "sam"), "support may not"
+    day.say("close", by="ana", reason="self_recovered")
+    assert "close" not in kinds(day, "ana")
+
+
+def test_a_full_response_has_no_light_way_out():
+    day = big()
+    for service in ("checkout-api", "payments", "search-api"):
+        day.ok(service)
+    assert "close" not in kinds(day, "kim")
+
+
 def test_the_most_urgent_comes_first():
     day = big()
     day.say("propose", by="eva", kind="roll_back", target="payments@9", why="started with it")

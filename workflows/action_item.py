@@ -67,13 +67,13 @@ class ActionItem(AfterProcess):
     @workflow.signal(description="internal: the item that replaces this one is validated")
     def replaced(self, x: Any = None) -> None:
         """Learn that the successor is there."""
-        action_course.replaced(self.state, Replaced.model_validate(x or {}), self.now())
+        action_course.replaced(self.state, Replaced.model_validate(x), self.now())
         self.touched = True
 
     @workflow.signal(description="internal: customers know the date as it stands")
     def customers_told(self, x: Any = None) -> None:
         """Learn that customers were told of a moved promise."""
-        action_course.customers_told(self.state, CustomersTold.model_validate(x or {}), self.now())
+        action_course.customers_told(self.state, CustomersTold.model_validate(x), self.now())
         self.touched = True
 
     @workflow.query(description="Everything this item knows.")

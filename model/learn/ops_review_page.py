@@ -11,7 +11,7 @@ from model.times import ago
 
 def review_details(review: OpsReview, now: datetime) -> str:
     """Return a review's page in Markdown."""
-    parts = [_where(review, now), _items(review), _behind(review), _needs(review, now)]
+    parts = [_where(review, now), _items(review), _unreadable(review), _behind(review), _needs(review, now)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -36,6 +36,12 @@ def _behind(review: OpsReview) -> str:
     lines += [f"- the record is behind: {escape(review.record_error)}"] if review.record_error else []
     lines += [f"- {it.order.lane} waits: {escape(it.error)}" for it in review.owed.values() if it.tries][:5]
     return "## Behind\n\n" + "\n".join(lines) if lines else ""
+
+
+def _unreadable(review: OpsReview) -> str:
+    """Return what was sent and could not be read: somebody thinks that it was."""
+    lines = [f"- {it.at:%H:%M:%S} {escape(it.text)[:200]}" for it in review.timeline if it.what == "unreadable"]
+    return "\n".join(["## Could not be read", "", *lines[-5:]]) if lines else ""
 
 
 def _needs(review: OpsReview, now: datetime) -> str:

@@ -191,7 +191,7 @@ def replaced(item: ActionItem, by: Replaced, now: datetime) -> None:
     if not by.validated:
         item.successor = by.by
         return
-    item.replaced_by = by.by or "its successor"
+    item.replaced_by = by.by
     line = f"{item.label}: {item.replaced_by} is validated"
     if item.status == "in_force":
         end(item, "done", now, f"{line}; this one is done")

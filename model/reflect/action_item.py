@@ -7,7 +7,7 @@ What people may say of it is in `action_rules`, what time and other processes do
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from model.close.items import Item
 from model.matter import SYSTEM
@@ -57,14 +57,14 @@ class TakingOver(BaseModel):
 class Replaced(BaseModel):
     """The signal `replaced`: the item that is to replace this one has begun, or is validated."""
 
-    by: str = ""
+    by: str = Field(min_length=1)
     validated: bool = True
 
 
 class CustomersTold(BaseModel):
     """The signal `customers_told`: customers have read when it comes now; without a date, that it does not come."""
 
-    due: Moment | None = None
+    due: Moment | None
 
 
 class ActionItem(After):

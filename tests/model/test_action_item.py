@@ -248,7 +248,7 @@ def test_a_promised_item_is_withdrawn_only_by_consent_another_one_by_its_owner_o
     assert not kept.items()[-1]["settled"]
     with pytest.raises(Refused, match="withdrawn already"):
         kept.say("withdraw", by="ana", reason="again")
-    customers_told(kept.matter, CustomersTold(), kept.now)
+    customers_told(kept.matter, CustomersTold(due=None), kept.now)
     kept.settle()
     assert kept.over
     assert kept.items()[-1]["settled"]

@@ -162,6 +162,16 @@ def test_the_page_says_where_it_is_and_ends_with_what_to_send():
     assert "Nothing waits" in review_details(it, START + LIVES)
 
 
+def test_what_could_not_be_read_is_on_the_page():
+    it = review()
+    assert "Could not be read" not in review_details(it, START)
+    for n in range(7):
+        it.say("unreadable", f"item_changed: item: Field required {n}", now=START)
+    page = review_details(it, START)
+    assert "## Could not be read" in page
+    assert [f"required {n}" in page for n in range(7)] == [False, False, True, True, True, True, True]
+
+
 def test_what_it_owes_is_done_once():
     it = review()
     gathered(it, FOUND, START)

@@ -295,14 +295,21 @@ async def test_what_cannot_be_read_wedges_nothing(tmp_path: Path) -> None:
     async with house(tmp_path) as it:
         await it.begin(item())
         for signal in ("replaced", "customers_told"):
-            for said in (None, "garbage", [1], {"by": {"no": "name"}}):
+            for said in (None, {}, "garbage", [1], {"by": {"no": "name"}}):
                 await it.handle.signal(signal, said)
+            await it.handle.signal(signal)
         for update in ("start", "replan", "agree", "implemented", "validated", "hand_over", "withdraw"):
             for wrong in ("", [1], {"nonsense": True}, 7):
                 with pytest.raises(WorkflowUpdateFailedError):
                     await it.handle.execute_update(update, wrong)
         await it.settler.settle()
-        assert (await it.snapshot())["status"] == "open"
+        item_now = await it.snapshot()
+        assert (item_now["status"], item_now["replaced_by"]) == ("open", ""), "nobody said what replaces it"
+        unreadable = [line["text"] for line in item_now["timeline"] if line["what"] == "unreadable"]
+        assert [sum(text.startswith(f"{name}:") for text in unreadable) for name in ("replaced", "customers_told")] == [
+            6,
+            6,
+        ]
         await it.replay()
 
 

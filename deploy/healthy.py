@@ -12,21 +12,28 @@ from typing import Final
 
 WITHIN: Final = 4.0
 """Seconds for an answer: less than the check's own limit, so that the reason is told."""
+_HERE: Final = "127.0.0.1"
 _POLLERS: Final = re.compile(r"^temporal_num_pollers\{.*\} ([0-9.e+]+)$", re.MULTILINE)
 
 
 def main() -> str:
     """Return what is wrong; nothing where all is well."""
     if metrics := os.environ.get("ALLCLEAR_METRICS_PORT"):
-        status, text = _ask(int(metrics), "/metrics")
+        status, text = _ask(int(metrics), "/metrics", _metrics_host())
         asking = sum(float(count) for count in _POLLERS.findall(text))
         return "" if status == 200 and asking else "the worker does not ask for work"
     status, text = _ask(int(os.environ.get("ALLCLEAR_GATEWAY_PORT") or 8600), "/healthz")
     return "" if status == 200 else f"the gateway says {status}: {text.strip()[:200]}"
 
 
-def _ask(port: int, path: str) -> tuple[int, str]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=WITHIN)
+def _metrics_host() -> str:
+    """Return where the metrics are: every network has this machine's own address too."""
+    host = os.environ.get("ALLCLEAR_METRICS_HOST") or _HERE
+    return _HERE if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
+
+
+def _ask(port: int, path: str, host: str = _HERE) -> tuple[int, str]:
+    connection = HTTPConnection(host, port, timeout=WITHIN)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

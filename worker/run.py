@@ -120,12 +120,14 @@ def expose_metrics(settings: Settings) -> None:
     """Serve the SDK's metrics, where a port is set for them; before the first client is made.
 
     Raises:
-        Refused: The port is taken.
+        Refused: The port is taken, or the address is none of this machine's.
     """
     if not settings.metrics_port:
         return
+    host = settings.metrics_host
+    address = f"[{host}]:{settings.metrics_port}" if host.version == 6 else f"{host}:{settings.metrics_port}"
     metrics = PrometheusConfig(
-        bind_address=f"{HOST}:{settings.metrics_port}",
+        bind_address=address,
         counters_total_suffix=True,
         unit_suffix=True,
         durations_as_seconds=True,
@@ -133,7 +135,7 @@ def expose_metrics(settings: Settings) -> None:
     try:
         Runtime.set_default(Runtime(telemetry=TelemetryConfig(metrics=metrics)))
     except ValueError as error:
-        raise Refused(f"port {settings.metrics_port} (ALLCLEAR_METRICS_PORT): {error}") from None
+        raise Refused(f"{address} (ALLCLEAR_METRICS_HOST, ALLCLEAR_METRICS_PORT): {error}") from None
 
 
 def connectors(settings: Settings, store: Store, announce: Say | None = None) -> Connectors:

@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from model.text import Refused
 from worker.settings import Settings
@@ -14,6 +15,15 @@ def test_every_field_is_an_environment_variable(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("ALLCLEAR_METRICS_PORT", "9464")
     settings = Settings()
     assert (settings.smtp_tls, settings.metrics_port) == ("tls", 9464)
+
+
+def test_metrics_are_for_this_machine_unless_another_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert str(Settings().metrics_host) == "127.0.0.1"
+    monkeypatch.setenv("ALLCLEAR_METRICS_HOST", "::")
+    assert str(Settings().metrics_host) == "::"
+    monkeypatch.setenv("ALLCLEAR_METRICS_HOST", "everywhere")
+    with pytest.raises(ValidationError, match="metrics_host"):
+        Settings()
 
 
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,10 +127,13 @@ def test_a_signal_while_it_starts_ends_it_too(tmp_path: Path) -> None:
 async def test_a_cluster_is_used_where_one_is_named(tmp_path: Path, server: Embedded) -> None:
     metrics = free_port(0, "")
     where = {"TEMPORAL_ADDRESS": server.address, "TEMPORAL_NAMESPACE": NAMESPACE}
-    with running(tmp_path / "data", **where, ALLCLEAR_METRICS_PORT=str(metrics)) as it:
+    at = {"ALLCLEAR_METRICS_PORT": str(metrics), "ALLCLEAR_METRICS_HOST": "127.0.0.2"}
+    with running(tmp_path / "data", **where, **at) as it:
         it.says(rf"^ +Temporal +the cluster at {server.address}$")
         assert httpx2.get(f"{it.gateway}/healthz").status_code == 200
-        assert "temporal_worker_task_slots_available" in httpx2.get(f"http://127.0.0.1:{metrics}/metrics").text
+        assert "temporal_worker_task_slots_available" in httpx2.get(f"http://127.0.0.2:{metrics}/metrics").text
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.get(f"http://127.0.0.1:{metrics}/metrics")
         assert not (tmp_path / "data" / "temporal.db").exists()
         assert it.ended(signal.SIGHUP) == 0
     assert server.pid

@@ -3,11 +3,12 @@
 import contextlib
 import os
 import secrets
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from pydantic import Field, SecretStr
+from pydantic import Field, IPvAnyAddress, SecretStr
 
 from model.text import Refused
 from worker.files import EXAMPLE_CATALOG
@@ -47,7 +48,12 @@ class Settings(IntakeSettings, PagingSettings, ChatSettings, TicketSettings, Sta
         default="", description="Prometheus (or what speaks its API) with the traffic watched (D4)."
     )
     metrics_port: int = Field(
-        default=0, description="Port of Temporal's metrics for Prometheus, on this machine only; 0: none."
+        default=0, description="Port of Temporal's metrics for Prometheus, at `metrics_host`; 0: none."
+    )
+    metrics_host: IPvAnyAddress = Field(
+        default=IPv4Address("127.0.0.1"),
+        description="Address at which the metrics are served: this machine only, unless set; 0.0.0.0 is every network. "
+        "Nobody has to prove who they are to read them.",
     )
     user: str = Field(default="", description="Who you are to the command line, as the catalogue knows you.")
 

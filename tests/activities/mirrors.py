@@ -28,6 +28,11 @@ class Board:
         """What a person over there can do at any time."""
         self.subjects.pop(self.places.pop(subject))
 
+    def close(self, subject: str) -> None:
+        """And this, too."""
+        place = self.places[subject]
+        self.subjects[place] = self.subjects[place].model_copy(update={"open": False})
+
     async def open(self, subject: Subject) -> Place:
         self._call("open")
         id = self.places.setdefault(subject.id, f"{len(self.subjects) + 1}")
@@ -46,6 +51,9 @@ class Board:
         self.lines[place.id].setdefault(key, entry)
 
     async def closed(self, place: Place) -> bool:
+        self._call("closed")
+        if place.id not in self.subjects:
+            raise Gone(f"{place.id} is no more")
         return not self.subjects[place.id].open
 
     async def check(self) -> str:

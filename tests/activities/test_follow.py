@@ -10,7 +10,8 @@ from activities import Failed
 from activities.mirror import Gone
 from activities.mirror.follow import AT_ONCE, Following
 from model.effects import Errand, Follow, Outcome
-from model.incident import Incident, Responder
+from model.incident import Incident, Phase, Responder
+from model.mirroring import closed_by_people
 from store import Shown, Store
 from tests.activities.mirrors import Board
 from tests.store.samples import ID, NINE, fresh, incident, later, put
@@ -85,7 +86,7 @@ async def test_a_call_that_fails_in_the_middle_goes_on_where_it_was(store: Store
     del board.add
     board.calls.clear()
     assert (await follow(store, board)).upto == 5
-    assert board.calls == ["show", "add 5"]
+    assert board.calls == ["closed", "show", "add 5"]
 
 
 async def test_a_place_removed_by_hand_is_made_anew_with_everything(store: Store, board: Board) -> None:
@@ -149,3 +150,41 @@ async def test_a_system_that_is_gone_for_good_says_why(store: Store, board: Boar
     outcome = await follow(store, board)
     assert (outcome.ok, outcome.again, outcome.reason) == (False, False, "the project does not exist")
     assert isinstance(Gone("x"), Failed)
+
+
+async def test_a_place_that_people_closed_is_named_and_opened_again(store: Store, board: Board) -> None:
+    it = with_lines(1)
+    await put(store, it)
+    assert (await follow(store, board)).closed == ""
+    board.close(ID)
+    await put(store, with_lines(1, it))
+    assert (await follow(store, board)).closed == "https://board.example.com/1"
+    assert board.subjects["1"].open
+    it.say("linked", closed_by_people("board"), now=later(9))
+    await put(store, it)
+    board.close(ID)
+    assert (await follow(store, board)).closed == "", "it was said"
+
+
+async def test_a_place_that_we_closed_was_not_closed_by_people(store: Store, board: Board) -> None:
+    it = with_lines(1)
+    await put(store, it)
+    await follow(store, board)
+    it.phase = Phase.ALL_CLEAR
+    it.say("all_clear", "all promises are kept", now=later(5))
+    await put(store, it)
+    await follow(store, board)
+    assert not board.subjects["1"].open
+    it.phase = Phase.MITIGATE
+    it.say("reopened", "it is back", now=later(6))
+    await put(store, it)
+    assert (await follow(store, board)).closed == ""
+    assert board.subjects["1"].open
+
+
+async def test_a_place_that_cannot_say_whether_it_is_closed_is_tried_again(store: Store, board: Board) -> None:
+    await put(store, with_lines(1))
+    await follow(store, board)
+    board.refuses = [Failed("board answered 503")]
+    outcome = await follow(store, board)
+    assert (outcome.ok, outcome.reason, outcome.closed) == (False, "board answered 503", "")

@@ -150,6 +150,32 @@ def test_it_never_writes_into_a_real_record(tmp_path):
     assert "it is skipping or real-time" in run("drill", SCENARIO, "--driver", "warp").err
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--to", "email=a@b.test"], "add --connected"),
+        (["--connected"], "a drill reaches nobody unasked: say with --to"),
+        (["--connected", "--to", "ana"], "'ana' is neither `catalogue` nor channel=address"),
+        (["--connected", "--to", "email=a@b.test", "--to", "email=c@b.test"], "email has two addresses"),
+        (["--connected", "--to", "catalogue"], "nothing outside is configured"),
+    ],
+)
+def test_a_drill_that_is_connected_reaches_only_whom_it_is_told_to(options, said, tmp_path):
+    typed = run("drill", SCENARIO, "--json", "--keep", str(tmp_path), *options)
+    assert (typed.code, typed.out) == (2, "")
+    assert said in typed.err
+
+
+def test_a_connected_drill_says_what_is_wrong_before_the_story_begins(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALLCLEAR_SMTP_HOST", "127.0.0.1")
+    monkeypatch.setenv("ALLCLEAR_SMTP_PORT", "1")
+    asked = ["drill", SCENARIO, "--json", "--keep", str(tmp_path), "--connected", "--to"]
+    assert "127.0.0.1:1 cannot be used: Connection refused" in run(*asked, "email=a@b.test").err
+    assert "--to: nothing is configured for matrix; there is email" in run(*asked, "matrix=@a:b.test").err
+    monkeypatch.setenv("ALLCLEAR_MODE", "shadow")
+    assert "what is in the shadow sends nothing" in run(*asked, "email=a@b.test").err
+
+
 def test_server_noise_goes_to_the_log_and_our_words_to_people(tmp_path):
     code = textwrap.dedent(f"""
         import os, subprocess, sys

@@ -104,19 +104,21 @@ class Rehearsed:
         (found,) = [it for it in self.here.result.connected.systems if (it.system, it.matter) == (system, matter)]
         return found
 
-    def pages(self) -> list[tuple[str, str, str]]:
-        """Whom letters page, by which subject, for which incident its link is."""
+    def pages(self) -> list[str]:
+        """Whom letters page; each has a link to an incident of this drill."""
+        ours = {incident.id for incident in self.here.result.incidents}
         found = []
         for letter in self.letters:
             if str(letter["Subject"]).startswith("[drill] SEV"):
-                (incident,) = set(LINK.findall(letter.get_content().replace("=\n", "")))
-                found.append((str(letter["To"]), str(letter["Subject"]), incident))
+                (incident,) = set(LINK.findall(letter.get_content()))
+                assert incident in ours
+                found.append(str(letter["To"]))
         return sorted(found)
 
-    def owed_pages(self) -> list[tuple[str, str]]:
-        """Whom the record says that a mail paged, for which incident."""
+    def owed_pages(self) -> list[str]:
+        """Whom the record says that a mail paged."""
         return sorted(
-            (f"{page.person}@example.test", incident.id)
+            f"{page.person}@example.test"
             for incident in self.here.result.incidents
             for team in incident.engagements
             for page in team.paged

@@ -32,11 +32,11 @@ async def whole(drill: Rehearsed) -> None:
     for incident in drill.here.result.incidents:
         await in_its_ticket(drill, incident)
         await in_its_room(drill, incident)
-    assert [(to, incident) for to, _, incident in drill.pages()] == drill.owed_pages()
+    assert drill.pages() == drill.owed_pages()
     ids = [str(letter["Message-ID"]) for letter in drill.letters]
     assert len(ids) == len(set(ids)) == drill.row("mail").count
-    assert all(str(letter["Subject"]).startswith("[drill] ") for letter in drill.letters)
-    assert all("THIS IS A DRILL" in letter.get_content() for letter in drill.letters)
+    assert [it["Subject"] for it in drill.letters if not str(it["Subject"]).startswith("[drill] ")] == []
+    assert [it["Subject"] for it in drill.letters if "THIS IS A DRILL" not in it.get_content()] == []
 
 
 async def in_its_ticket(drill: Rehearsed, incident: IncidentRow) -> None:
@@ -78,7 +78,7 @@ async def test_one_bad_host_from_its_first_page_to_its_last_promise(there: World
     assert [over(item) for item in one.actions] == [False, True, False, True]
     room = await drill.room(one.id)
     assert (await there.bot.state(room, "m.room.topic"))["topic"].startswith("DRILL · ALL CLEAR · ")
-    assert await drill.invited(one.id) == [there.accounts[who] for who in ("abe", "ana", "kim", "sam")]
+    assert await drill.invited(one.id) == [there.accounts[who] for who in ("ana", "kim", "sam")]
     assert not [letter for letter in drill.letters if "acme" in str(letter["To"])], "no customer hears of a drill"
 
 

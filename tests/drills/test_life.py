@@ -1,34 +1,29 @@
 """What follows from an incident, in the committed scenarios: who hears what, when, and what is done by which date."""
 
-import asyncio
 from datetime import datetime
 
 import pytest
 
 from store.engine import open_store
-from tests.drills.harness import Outcome, played
+from tests.drills.conftest import Played
+from tests.drills.harness import Outcome
 
 Told = list[tuple[str, str]]
 
 
-def _played(scenario: str, folders: pytest.TempPathFactory) -> Outcome:
-    """Play a scenario once for every test that reads it."""
-    return asyncio.run(played(scenario, folders.mktemp(scenario)))
+@pytest.fixture
+async def several_services(played_once: Played) -> Outcome:
+    return await played_once("several-services")
 
 
-@pytest.fixture(scope="module")
-def several_services(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    return _played("several-services", tmp_path_factory)
+@pytest.fixture
+async def seven_days(played_once: Played) -> Outcome:
+    return await played_once("seven-days")
 
 
-@pytest.fixture(scope="module")
-def seven_days(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    return _played("seven-days", tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def late_promise(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    return _played("late-promise", tmp_path_factory)
+@pytest.fixture
+async def late_promise(played_once: Played) -> Outcome:
+    return await played_once("late-promise")
 
 
 def shown(at: datetime | None) -> str:
@@ -57,7 +52,7 @@ def lines(drill: Outcome, what: str, words: str, incident: int = 0) -> list[str]
     return [shown(line.at) for line in timeline if line.what == what and words in line.text]
 
 
-def test_several_services_are_mended_twice_before_it_holds(several_services):
+async def test_several_services_are_mended_twice_before_it_holds(several_services):
     drill = several_services
     one = drill.incident
     assert [line.text for line in one.timeline if line.what == "phase"] == [

@@ -2,20 +2,20 @@
 
 import pytest
 
-from tests.drills.harness import SCENARIOS, minutes, played
+from tests.drills.harness import SCENARIOS, minutes
 
 EVERY = sorted(path.stem for path in SCENARIOS.glob("*.yaml") if path.stem != "catalog")
 
 
 @pytest.mark.parametrize("scenario", EVERY)
-async def test_every_scenario_goes_as_it_expects(scenario, tmp_path):
-    drill = await played(scenario, tmp_path)
+async def test_every_scenario_goes_as_it_expects(scenario, played_once):
+    drill = await played_once(scenario)
     assert drill.result.problems == []
     assert drill.ticket().startswith("# ")
 
 
-async def test_nobody_answers(tmp_path):
-    drill = await played("nobody-answers", tmp_path)
+async def test_nobody_answers(played_once):
+    drill = await played_once("nobody-answers")
     assert drill.paged("ana")[:2] == [(minutes(0), "email"), (minutes(2), "sms")]
     assert drill.paged("ben")[0] == (minutes(5), "email")
     assert drill.paged("dee")[0] == drill.paged("kim")[0] == (minutes(10), "email")
@@ -25,14 +25,14 @@ async def test_nobody_answers(tmp_path):
     assert "none running or started" in drill.said("observed")[0], "the first entry, also when it is none"
 
 
-async def test_the_same_alarm_a_hundred_times(tmp_path):
-    drill = await played("same-alarm-a-hundred-times", tmp_path)
+async def test_the_same_alarm_a_hundred_times(played_once):
+    drill = await played_once("same-alarm-a-hundred-times")
     assert len(drill.result.incidents) == 1
     assert drill.paged("ana") == [(minutes(0), "email"), (minutes(2), "sms")]
 
 
-async def test_several_services_at_once(tmp_path):
-    drill = await played("several-services", tmp_path)
+async def test_several_services_at_once(played_once):
+    drill = await played_once("several-services")
     one = drill.incident
     assert one.kind == "multi_service"
     assert one.services == ["checkout-api", "search-api", "payments", "dns", "storage"]
@@ -47,8 +47,8 @@ async def test_several_services_at_once(tmp_path):
     assert "every fourth name is not found" in drill.ticket()
 
 
-async def test_an_event_that_outlives_a_shift(tmp_path):
-    drill = await played("long-night", tmp_path)
+async def test_an_event_that_outlives_a_shift(played_once):
+    drill = await played_once("long-night")
     assert drill.paged("ana") == [(minutes(0), "email")]
     assert drill.paged("raj") == [(minutes(240), "email"), (minutes(242), "sms")], "six in the evening in Paris"
     assert drill.paged("kim") == [(minutes(300), "email"), (minutes(360), "email"), (minutes(362), "sms")]
@@ -56,8 +56,8 @@ async def test_an_event_that_outlives_a_shift(tmp_path):
     assert "kim takes over from lou, with the lead" in drill.ticket()
 
 
-async def test_one_bad_host_until_it_is_all_clear(tmp_path):
-    drill = await played("one-bad-host", tmp_path)
+async def test_one_bad_host_until_it_is_all_clear(played_once):
+    drill = await played_once("one-bad-host")
     one = drill.incident
     assert one.phase == "all_clear"
     assert [p.verdict for p in one.mitigations] == ["reject", "approve"]
@@ -73,8 +73,8 @@ async def test_one_bad_host_until_it_is_all_clear(tmp_path):
     assert one.all_clear_at.day == 29, "the day the last promise was validated"
 
 
-async def test_green_metrics_and_angry_customers_open_it_and_break_the_tenet(tmp_path):
-    drill = await played("green-metrics", tmp_path)
+async def test_green_metrics_and_angry_customers_open_it_and_break_the_tenet(played_once):
+    drill = await played_once("green-metrics")
     one = drill.incident
     assert (one.detected_by, one.severity, one.services) == ("reports", 2, ["payments"])
     assert drill.paged("eva")[0] == (minutes(9), "email"), "the third customer opens it, the same case twice does not"
@@ -84,8 +84,8 @@ async def test_green_metrics_and_angry_customers_open_it_and_break_the_tenet(tmp
     assert [line for line in one.timeline if line.what == "coe_suggested" and "not by an alarm" in line.text]
 
 
-async def test_a_storm_of_alarms_is_one_event_and_pages_everybody_once(tmp_path):
-    drill = await played("storm", tmp_path)
+async def test_a_storm_of_alarms_is_one_event_and_pages_everybody_once(played_once):
+    drill = await played_once("storm")
     one = drill.incident
     assert (one.kind, one.severity, sorted(one.regions)) == ("multi_service", 1, ["eu-west", "us-east"])
     assert len(one.services) == 7

@@ -84,3 +84,14 @@ def test_an_incident_is_over_only_when_its_ticket_has_everything() -> None:
     assert not recording.finished(it)
     mirroring.ended(it, KEY, Outcome(upto=1), later(1))
     assert recording.finished(it)
+
+
+def test_people_who_close_a_ticket_are_told_once_where_it_ends() -> None:
+    it = recorded(incident())
+    url = "https://jira.example.com/OPS-7"
+    for n in range(3):
+        mirroring.ended(it, KEY, Outcome(ok=n > 0, reason="503", upto=1, closed=url), later(n))
+        recorded(it)
+    (line,) = [entry for entry in it.timeline if entry.what == "linked"]
+    assert line.text.startswith("people closed it in jira, but here it is still open")
+    assert line.link == url

@@ -9,6 +9,7 @@ from temporalio.client import Client
 
 from activities import Failed
 from activities.record.sql import SqlRecorder
+from model.mirroring import closed_by_people
 from store import Store
 from tests.activities.mirrors import Board
 from tests.store.samples import fresh
@@ -79,3 +80,17 @@ async def test_a_test_leaves_the_house_nowhere(home: House, board: Board, store:
 
     await until(recorded, "the record")
     assert board.calls == []
+
+
+async def test_who_closes_the_ticket_reads_there_and_here_where_the_incident_ends(home: House, board: Board) -> None:
+    await home.alarm()
+    incident = await home.opened()
+    await until(lambda: bool(texts(board, incident)), "the ticket")
+    for word in ("one", "two", "three"):
+        board.close(incident)
+        await home.say(incident, "observe", by="ana", text=word)
+        await until(lambda word=word: f"note: {word}" in texts(board, incident), "the word in the ticket")
+        await until(lambda: board.subjects[board.places[incident]].open, "the ticket open again")
+    await until(lambda: closed_by_people("board") in texts(board, incident), "a word about it")
+    said = [entry.text for entry in (await home.incident(incident)).timeline]
+    assert said.count(closed_by_people("board")) == 1

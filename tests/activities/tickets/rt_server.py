@@ -41,10 +41,11 @@ Set(%GnuPG, Enable => 0);
 Set(%SMIME, Enable => 0);
 1;
 """
+# What RT does behind each comment (mails to whoever watches, and here nobody does) takes two thirds of its time.
 PEOPLE = """
 use strict; use warnings;
 use RT; RT::LoadConfig(); RT::Init();
-use RT::User; use RT::Queue; use RT::AuthToken;
+use RT::User; use RT::Queue; use RT::AuthToken; use RT::Scrips;
 my $user = RT::User->new(RT->SystemUser);
 my ($id, $why) = $user->Create(Name => 'allclear', Privileged => 1);
 die $why unless $id;
@@ -56,6 +57,12 @@ for my $name (qw(Incidents Readable)) {
         ($id, $why) = $user->PrincipalObj->GrantRight(Right => $right, Object => $queue);
         die $why unless $id;
     }
+}
+my $scrips = RT::Scrips->new(RT->SystemUser);
+$scrips->UnLimit;
+while (my $scrip = $scrips->Next) {
+    ($id, $why) = $scrip->SetDisabled(1);
+    die $why unless $id;
 }
 my ($done, $how, $token) = RT::AuthToken->new(RT->SystemUser)->Create(Owner => $user->Id, Description => 'tests');
 die $how unless $done;

@@ -105,3 +105,16 @@ async def test_a_queue_that_may_not_be_written_is_refused_for_good(rt_desk: Requ
     with pytest.raises(Failed, match="No permission to create tickets in the queue 'Readable'") as caught:
         await another(rt_desk, queue="Readable").open(incident())
     assert not caught.value.again
+
+
+async def test_what_a_ticket_holds_is_read_back(rt_desk: RequestTrackerDesk) -> None:
+    subject = incident()
+    mirror = another(rt_desk)
+    place = await mirror.open(subject)
+    assert (await mirror.held(place)).lines == 0
+    for number in range(3):
+        entry = line(f"word {number}")
+        await mirror.add(place, entry, f"{key_of(subject, entry)}{number}")
+    await rt_desk.comment(place.id, "somebody's own")
+    held = await mirror.held(place)
+    assert (held.name, held.lines) == (f"ticket {place.id}", 4)

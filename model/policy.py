@@ -151,6 +151,28 @@ class Policy(BaseModel):
         "E3: an unanswered page goes to the same person's next channel after this. Long enough to wake up "
         "and press a button, short enough that a silent phone costs little.",
     )
+    provider_at_once: Count = _named(
+        50,
+        "E3: pages under way at one provider, of one worker; the others wait for their turn, the worst first. Mail "
+        "servers take 50 connections of one sender (Postfix's default). Unit: pages.",
+        ge=1,
+        le=300,
+    )
+    provider_patience: Duration = _named(
+        3 * _SECOND, "E3: a page not taken after this much waiting was left without an answer; a quick no is an answer."
+    )
+    provider_unanswered: Count = _named(
+        3,
+        "E3: a provider that left so many pages in a row without an answer is left alone, and the next channels are "
+        "used at once: one may be lost on its way, three are none by chance. Unit: pages.",
+        ge=1,
+        le=50,
+    )
+    provider_rest: Duration = _named(
+        15 * _SECOND,
+        "E3: for this long; then one page asks again. Shorter than the first pause before somebody without another "
+        "channel is paged again (40 s).",
+    )
     bundle_within: Duration = _named(
         2 * _SECOND,
         "E6: further pages to a contact within this of the last one go out together, as one. Short: the second may be "

@@ -9,7 +9,9 @@ from activities import Failed
 from activities.outcomes import attempt
 from activities.paging import PAGE, Pager
 from activities.paging.bundle import Bundles
+from activities.paging.turns import Turns
 from activities.rush import Rush
+from link import catalog as live
 from model.effects import Errand, Outcome, Page
 from model.engage.pagetext import bundle_text, page_text
 
@@ -46,6 +48,7 @@ class Paging:
         self._rush = rush
         self._bundles = bundles
         self._mark = mark
+        self._turns = Turns(live.policy)
 
     @activity.defn(name=PAGE)
     async def page(self, errand: Errand[Page]) -> Outcome:
@@ -65,7 +68,10 @@ class Paging:
 
     async def _send(self, order: Page, text: str, key: str) -> None:
         channel = order.contact.channel
-        pager = self._inside if order.test else self._pagers.get(channel, self._pagers.get("*"))
+        outside = None if order.test else self._pagers.get(channel)
+        if outside is not None:
+            return await self._turns.take(order, lambda: outside.page(order, text, key))
+        pager = self._inside if order.test else self._pagers.get("*")
         if pager is None:
             raise Failed(f"no pager is configured for {channel}", again=False)
-        await pager.page(order, text, key)
+        return await pager.page(order, text, key)

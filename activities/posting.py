@@ -113,7 +113,7 @@ class Poster:
         except (TimeoutError, httpx2.TimeoutException):
             raise Failed(f"{who} gave no answer within {short(self.within)}") from None
         except httpx2.HTTPError as error:
-            raise Failed(f"{who} cannot be reached: {_cause(error)}") from None
+            raise Failed(f"{who} cannot be reached: {cause(error) or str(error) or type(error).__name__}") from None
         except (httpx2.InvalidURL, UnicodeError):
             raise Failed(f"{who}: the address cannot be read", again=False) from None
 
@@ -174,8 +174,8 @@ def ack_link(text: str) -> str:
     return found[1] if found else ""
 
 
-def _cause(error: BaseException) -> str:
-    """Return what is behind an error, shorter than the libraries say it."""
+def cause(error: BaseException) -> str:
+    """Return what is behind an error, shorter than the libraries say it; nothing where none of them says more."""
     link: BaseException | None = error
     while link is not None:
         match link:
@@ -187,5 +187,7 @@ def _cause(error: BaseException) -> str:
                 return os.strerror(number)
             case OSError(strerror=str(words)):
                 return words
-        link = link.__cause__ or link.__context__
-    return str(error) or type(error).__name__
+        # Some libraries have it in `reason`.
+        reason = getattr(link, "reason", None)
+        link = reason if isinstance(reason, BaseException) else link.__cause__ or link.__context__
+    return ""

@@ -3,9 +3,7 @@
 import asyncio
 import itertools
 import json
-import os
 import re
-import ssl
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,7 +20,7 @@ from github.Repository import Repository
 
 from activities import Failed
 from activities.mirror import Gone, Mirror, Place, Subject
-from activities.posting import LONGEST_PAUSE, WITHIN, Answer, refused
+from activities.posting import LONGEST_PAUSE, WITHIN, Answer, cause, refused
 from activities.tickets.rest import NO_MORE, in_words
 from activities.tickets.telling import KINDS, facts, heading, title, told, web_link
 from model.matter import Entry
@@ -169,7 +167,7 @@ class GitHubTickets(Mirror):
         except requests.Timeout:
             raise Failed(f"GitHub gave no answer within {short(self._within)}") from None
         except requests.RequestException as error:
-            raise Failed(f"GitHub cannot be reached: {_cause(error)}") from None
+            raise Failed(f"GitHub cannot be reached: {cause(error) or type(error).__name__}") from None
         except (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             # What the library runs into when somebody else answers, for example a proxy's sign-in page with 200.
             raise Failed(f"this is not GitHub: its answer cannot be read ({type(error).__name__})") from None
@@ -292,19 +290,3 @@ def _rest(answer: Answer) -> timedelta | None:
             return SECONDARY_REST
         return min(max(until, timedelta(seconds=1)), LONGEST_PAUSE)
     return SECONDARY_REST if answer.code == 429 or SAYS_LIMIT.search(answer.text) else None
-
-
-def _cause(error: BaseException) -> str:
-    """Return what is behind an error, shorter than the libraries say it."""
-    link: BaseException | None = error
-    while link is not None:
-        match link:
-            case ssl.SSLCertVerificationError():
-                return f"its certificate is not trusted ({link.verify_message})"
-            case ssl.SSLError():
-                return f"no TLS with it ({link.reason})"
-            case OSError(errno=int(number)) if number > 0:
-                return os.strerror(number)
-        reason = getattr(link, "reason", None)
-        link = reason if isinstance(reason, BaseException) else link.__cause__ or link.__context__
-    return type(error).__name__

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from activities import Failed
 from activities.tickets import Ticketing
+from activities.tickets.telling import web_link
 from model.engage.engagement import pages_by_team
 from model.incident import Incident, Paged
 from model.matter import Entry
@@ -168,17 +169,12 @@ def _verbatim(text: str) -> Md:
 
 def _link(address: str) -> Md:
     """Return a link that shows where it leads; what is not a web address is shown, and cannot be clicked."""
-    address = clean(address)
-    try:
-        parts = urlsplit(address)
-        host = parts.hostname if parts.scheme in ("http", "https") else ""
-    except ValueError:
-        host = ""
-    if not host:
+    target = web_link(address)
+    if not target:
         return _shown(address)
-    # Encoded is what could end the destination or the cell; an ampersand could begin an entity.
-    target = quote(address, safe=":/?#[]@!$&'()*+,;=%-._~").replace("&", "&amp;")
-    return Md(f"[{_shown(host)}](<{target}>)")
+    # What could end the destination or the cell is encoded; an ampersand could begin an entity.
+    host = urlsplit(clean(address)).hostname
+    return Md(f"[{_shown(host)}](<{target.replace('&', '&amp;')}>)")
 
 
 def _day_changes(entries: Sequence[Entry]) -> set[int]:

@@ -15,6 +15,7 @@ from store import Store
 from tests.model.simulation import CATALOG
 from tests.store.samples import ID, NINE, fresh
 
+pytestmark = pytest.mark.usefixtures("own_catalogue")
 MAIL = Contact(channel="email", address="ops@acme.test")
 PORTAL = Contact(channel="portal", address="acme")
 ORDER = Deliver(incident=ID, customer="acme", contacts=[MAIL], text="Between nine and ten …", at=NINE)
@@ -38,11 +39,6 @@ class Carrier:
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     async with fresh(tmp_path) as it:
         yield it
-
-
-@pytest.fixture(autouse=True)
-def _own_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "_live", [])
 
 
 async def test_the_same_copy_again_is_kept_once(store: Store) -> None:

@@ -3,7 +3,7 @@
 import base64
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -53,9 +53,8 @@ def _holds(key: str, request: Request) -> bool:
 
 
 @pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
-    async with serving(Provider(answer=signs())) as it:
-        yield it
+def there() -> Callable[[Request], Says]:
+    return signs()
 
 
 @pytest.fixture

@@ -54,9 +54,8 @@ def told(tmp_path: Path) -> Told:
 
 
 @pytest.fixture(autouse=True)
-def groups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def groups(own_catalogue: None) -> list[str]:
     """The groups in which the customers of Checkout are."""
-    monkeypatch.setattr(live, "_live", [])
     return use(EVERYBODY)
 
 

@@ -1,6 +1,5 @@
 """What the tests of the command stand on: nothing of whoever runs them, a way to type, and a house that is up."""
 
-import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -31,20 +30,11 @@ NAMESPACES = [f"cli-{number}" for number in range(8)]
 
 
 @pytest.fixture(autouse=True)
-def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [*os.environ]:
-        if name.startswith(("ALLCLEAR_", "TEMPORAL_", "FORCE_COLOR")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
-    monkeypatch.setenv("HOME", str(tmp_path / "none"))
+def _empty_house(own_settings: None, own_catalogue: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let every test begin with nothing of anybody's, and as nobody."""
     monkeypatch.setenv("ALLCLEAR_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("USER", "nobody-of-the-catalogue")
     monkeypatch.setenv("LOGNAME", "nobody-of-the-catalogue")
-
-
-@pytest.fixture(autouse=True)
-def _own_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "_live", [])
 
 
 @pytest.fixture(scope="session")

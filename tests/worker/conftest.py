@@ -1,12 +1,10 @@
 """Nothing of whoever runs the tests; one server of our own for all that only need one."""
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from link import catalog as live
 from worker.embedded import Embedded
 from worker.settings import Settings
 
@@ -14,18 +12,8 @@ NAMESPACE = "tested"
 
 
 @pytest.fixture(autouse=True)
-def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in os.environ:
-        if name.startswith(("ALLCLEAR_", "TEMPORAL_")):
-            monkeypatch.delenv(name)
-    # Somebody's own temporal.toml lies there.
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
-    monkeypatch.setenv("HOME", str(tmp_path / "none"))
-
-
-@pytest.fixture(autouse=True)
-def _own_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "_live", [])
+def _empty_house(own_settings: None, own_catalogue: None) -> None:
+    """Let every test begin with nothing of anybody's."""
 
 
 @pytest.fixture(scope="session")

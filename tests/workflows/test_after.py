@@ -40,6 +40,7 @@ from workflows.action_item import ActionItem
 from workflows.coe import Coe
 from workflows.rca import Rca
 
+pytestmark = pytest.mark.usefixtures("own_catalogue")
 SECRET = "a secret of this test"
 PROCESSES: dict[str, type] = {"ActionItem": ActionItem, "Rca": Rca, "Coe": Coe}
 
@@ -186,11 +187,6 @@ def item(**fields: Any) -> ActionItemState:
         "due_at": START + days(28),
     }
     return ActionItemState(**{**given, **fields})
-
-
-@pytest.fixture(autouse=True)
-def _own_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "_live", [])
 
 
 @pytest.mark.parametrize("cached", [100, 0])

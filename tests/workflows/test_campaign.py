@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from link import attributes
-from link import catalog as live
 from model.catalogue.plan import plan_for
 from model.effects import Start
 from model.learn.campaign import Campaign, id_of
@@ -16,15 +15,11 @@ from model.text import Refused
 from tests.workflows.stage import Stage, stage
 from worker.files import EXAMPLE_CATALOG, load_catalog
 
+pytestmark = pytest.mark.usefixtures("own_catalogue")
 SLUG = "endpoints"
 WRONG: list[tuple[Any, ...]] = [(), (None,), ({},), ("",), ([],), ({"by": "ana", "rung": "down"},), (3,)]
 """Nothing of it is an update anybody could mean."""
 ID = id_of(SLUG)
-
-
-@pytest.fixture(autouse=True)
-def _own_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "_live", [])
 
 
 async def begin(it: Stage, **facts: Any) -> None:

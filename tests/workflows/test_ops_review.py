@@ -7,21 +7,16 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
-from link import catalog as live
 from link.starting import QUEUE
 from model.close.closing_messages import AddAction
 from model.learn.ops_review import OpsReview
 from model.text import Refused
 from tests.workflows.stage import Stage, stage
 
+pytestmark = pytest.mark.usefixtures("own_catalogue")
 WEDNESDAY = "2026-03-04T06:00:00+00:00"
 ID = "ops-review/2026-03-04"
 ACTION: dict[str, Any] = {**AddAction.example, "by": "noa", "owner": "eva", "due": "2026-05-01T12:00:00Z"}
-
-
-@pytest.fixture(autouse=True)
-def _own_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "_live", [])
 
 
 async def begin(it: Stage, run: str = "1") -> None:

@@ -12,7 +12,7 @@ import aiohttp
 import nio  # type: ignore[import-untyped]
 
 from activities import Failed
-from activities.posting import LONGEST_PAUSE, WITHIN, web_host
+from activities.posting import LONGEST_PAUSE, WITHIN, cause, web_host
 from model.text import clean, cut, one_line
 from model.times import short
 
@@ -93,8 +93,8 @@ class Matrix:
         except TimeoutError:
             raise Failed(f"Matrix gave no answer about {what} within {short(patience)}") from None
         except (aiohttp.ClientError, OSError) as error:
-            why = getattr(error, "strerror", None) or type(error).__name__
-            raise Failed(f"Matrix cannot be reached: {one_line(str(why))}") from None
+            why = cause(error) or type(error).__name__
+            raise Failed(f"Matrix cannot be reached: {one_line(why)}") from None
         except (AttributeError, KeyError, TypeError, ValueError):  # what nio makes of an answer that is none
             raise Failed(f"this is not Matrix: its answer about {what} cannot be read") from None
         if isinstance(answer, nio.ErrorResponse):

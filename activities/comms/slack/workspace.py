@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from activities import Failed
-from activities.posting import LONGEST_PAUSE, WITHIN, web_host
+from activities.posting import LONGEST_PAUSE, WITHIN, cause, web_host
 from model.text import cut, one_line
 from model.times import short
 
@@ -88,8 +88,8 @@ class Slack:
         except SlackApiError as error:
             raise self._refused(method, error.response) from None
         except (aiohttp.ClientError, OSError) as error:
-            why = getattr(error, "strerror", None) or type(error).__name__
-            raise Failed(f"Slack cannot be reached: {one_line(str(why))}") from None
+            why = cause(error) or type(error).__name__
+            raise Failed(f"Slack cannot be reached: {one_line(why)}") from None
         except (SlackClientError, ValueError, AttributeError, TypeError):  # what it makes of an answer that is no JSON
             raise Failed(f"this is not Slack: its answer to {method} cannot be read") from None
 

@@ -5,6 +5,7 @@ import pytest
 from activities.comms.matrix.account import Matrix
 from activities.comms.matrix.rooms import MatrixRooms
 from activities.mirror import Subject
+from tests.activities.comms.slack_stub import Workspace
 from tests.activities.comms.subjects import subject
 from tests.activities.comms.synapse import Account, Homeserver
 
@@ -28,3 +29,8 @@ def mirror(bot: Account) -> MatrixRooms:
 def it() -> Subject:
     """An incident that no other test has."""
     return subject(f"INC-20260302-{uuid.uuid4().hex[:6].upper()}")
+
+
+@pytest.fixture
+def workspace() -> Workspace:
+    return Workspace()

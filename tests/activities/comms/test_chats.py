@@ -1,7 +1,5 @@
 """From settings to chats, and what `allclear doctor` says about them."""
 
-import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +14,18 @@ from model.catalogue.entries import Contact, Person
 from model.effects import Errand, Follow
 from model.text import Refused
 from tests.activities.comms.slack_stub import TOKEN, Workspace
-from tests.activities.paging.provider import Provider, Says, serving
+from tests.activities.paging.provider import Provider, Says
 from tests.store.samples import ID, fresh, incident, later, put
 from worker.chats import mirrors_of, slack_side, trials
 from worker.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("own_settings")
 MATRIX_TOKEN = "syt_bm90IGEgdG9rZW4_secret"
 
 
-@pytest.fixture(autouse=True)
-def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in os.environ:
-        if name.startswith("ALLCLEAR_"):
-            monkeypatch.delenv(name)
-
-
 @pytest.fixture
-def workspace() -> Workspace:
-    return Workspace()
-
-
-@pytest.fixture
-async def provider(workspace: Workspace) -> AsyncIterator[Provider]:
-    async with serving(Provider(answer=workspace)) as it:
-        yield it
+def there(workspace: Workspace) -> Workspace:
+    return workspace
 
 
 def catalog(**contacts: str) -> Catalog:

@@ -1,7 +1,6 @@
 """Matrix, when it is in trouble: said in a line, never with the token."""
 
 import logging
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -9,16 +8,10 @@ import pytest
 from activities import Failed
 from activities.comms.matrix.account import Matrix
 from activities.comms.matrix.rooms import MatrixRooms
-from tests.activities.paging.provider import DROPS, HANGS, Provider, Says, serving
+from tests.activities.paging.provider import DROPS, HANGS, Provider, Says
 
 QUICK = timedelta(seconds=2)
 TOKEN = "syt_bm90IGEgdG9rZW4_secret"
-
-
-@pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
-    async with serving(Provider()) as it:
-        yield it
 
 
 LIMITED = Says(429, '{"errcode": "M_LIMIT_EXCEEDED", "error": "Too many", "retry_after_ms": 2500}')

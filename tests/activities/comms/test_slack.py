@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -26,14 +25,8 @@ KEY = f"{ID}/7"
 
 
 @pytest.fixture
-def workspace() -> Workspace:
-    return Workspace()
-
-
-@pytest.fixture
-async def provider(workspace: Workspace) -> AsyncIterator[Provider]:
-    async with serving(Provider(answer=workspace)) as it:
-        yield it
+def there(workspace: Workspace) -> Workspace:
+    return workspace
 
 
 def rooms_of(provider: Provider, token: str = TOKEN, within: timedelta = QUICK, **how: Any) -> SlackRooms:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -13,17 +12,11 @@ from activities import Failed
 from activities.paging.apprise import ApprisePager
 from model.text import Refused
 from tests.activities.paging.orders import KEY, TEXT, activity_of, order, refused
-from tests.activities.paging.provider import HANGS, Provider, Says, serving
+from tests.activities.paging.provider import HANGS, Provider, Says
 
 TOKEN = "t0ken0000000000000000000000000000"
 TWILIO = f"twilio://AC0000000000000000000000000000dead:{TOKEN}@15551112222/{{address}}"
 ANA = order("push", "ana")
-
-
-@pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
-    async with serving(Provider()) as it:
-        yield it
 
 
 def pager_to(provider: Provider, more: str = "", within: float = 5) -> ApprisePager:

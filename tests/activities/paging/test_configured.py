@@ -2,8 +2,6 @@
 
 import base64
 import json
-import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +13,20 @@ from model.catalogue.catalog import Catalog
 from model.text import Refused
 from store import open_store
 from tests.activities.paging.orders import KEY, TEXT, order
-from tests.activities.paging.provider import Provider, Says, serving
+from tests.activities.paging.provider import Provider, Says
 from worker.pagers import pagers_of, trials
 from worker.run import connectors
 from worker.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("own_settings")
 SIGNING = "whsec_" + base64.b64encode(b"a key for the tests of settings!").decode()
 ROUTING = "e93facc04764012d7bfb002500d5d1a6"
 TAKEN = json.dumps({"status": "success", "message": "Event processed"})
 
 
 @pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
-    async with serving(Provider(Says(202, TAKEN))) as it:
-        yield it
-
-
-@pytest.fixture(autouse=True)
-def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in os.environ:
-        if name.startswith(("ALLCLEAR_", "TEMPORAL_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
-    monkeypatch.setenv("HOME", str(tmp_path / "none"))
+def there() -> Says:
+    return Says(202, TAKEN)
 
 
 def settings_with(**given: Any) -> Settings:

@@ -6,7 +6,6 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -72,12 +71,6 @@ def says(code: int, status: str, message: str, errors: list[str] | None = None, 
 @pytest.fixture
 def there() -> PagerDuty:
     return PagerDuty()
-
-
-@pytest.fixture
-async def provider(there: PagerDuty) -> AsyncIterator[Provider]:
-    async with serving(Provider(answer=there)) as it:
-        yield it
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import base64
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
 
@@ -24,12 +23,6 @@ from tests.activities.paging.provider import DROPS, HANGS, Provider, Says, servi
 SECRET = "whsec_" + base64.b64encode(b"a key for the tests of webhooks!").decode()
 OTHER = "whsec_" + base64.b64encode(b"the key that comes after the one").decode()
 QUICK = Poster(within=timedelta(seconds=2))
-
-
-@pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
-    async with serving(Provider()) as it:
-        yield it
 
 
 @pytest.fixture

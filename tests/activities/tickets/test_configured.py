@@ -1,6 +1,5 @@
 """From settings to ticket systems, and what `allclear doctor` would say about them."""
 
-import os
 import ssl
 from pathlib import Path
 from typing import Any
@@ -20,15 +19,9 @@ from tests.activities.tickets.subjects import incident
 from worker.settings import Settings
 from worker.tickets import mirrors_of, trials
 
+pytestmark = pytest.mark.usefixtures("own_settings")
 JIRA: dict[str, Any] = {"jira_user": USER, "jira_token": TOKEN, "jira_project": PROJECT}
 SITE = "https://example.atlassian.net"
-
-
-@pytest.fixture(autouse=True)
-def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.startswith(("ALLCLEAR_", "SSL_CERT_FILE")):
-            monkeypatch.delenv(name)
 
 
 def settings_with(**given: Any) -> Settings:

@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -20,7 +19,7 @@ from activities import Failed
 from activities.mirror import Place
 from activities.tickets.github import ISSUES_READ, GitHubTickets, _code
 from model.text import clean
-from tests.activities.paging.provider import Provider, Request, Says, serving
+from tests.activities.paging.provider import Provider, Request, Says
 from tests.activities.tickets.github_stub import REPOSITORY, GitHub, GitHubDesk, says
 from tests.activities.tickets.subjects import NASTY, QUICK, action, incident, key_of, line
 
@@ -34,12 +33,6 @@ CODE, LOOSE = ("code_inline", "fence"), ("text", "html_inline", "html_block")
 @pytest.fixture
 def there() -> GitHub:
     return GitHub()
-
-
-@pytest.fixture
-async def provider(there: GitHub) -> AsyncIterator[Provider]:
-    async with serving(Provider(there)) as it:
-        yield it
 
 
 @pytest.fixture

@@ -1,14 +1,13 @@
 """What only Jira has: its documents, its workflows, its labels, its service projects, its slow search."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
 from activities import Failed
 from activities.tickets.jira import INDEX_LAG, JiraTickets
-from tests.activities.paging.provider import Provider, Says, serving
+from tests.activities.paging.provider import Provider, Says
 from tests.activities.tickets.jira_stub import PROJECT, TOKEN, USER, Jira, JiraDesk
 from tests.activities.tickets.subjects import QUICK, action, incident, key_of, line
 
@@ -16,12 +15,6 @@ from tests.activities.tickets.subjects import QUICK, action, incident, key_of, l
 @pytest.fixture
 def there() -> Jira:
     return Jira()
-
-
-@pytest.fixture
-async def provider(there: Jira) -> AsyncIterator[Provider]:
-    async with serving(Provider(there)) as it:
-        yield it
 
 
 @pytest.fixture

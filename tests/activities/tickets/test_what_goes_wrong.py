@@ -3,7 +3,7 @@
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -46,12 +46,6 @@ def poster(within: timedelta, trust: ssl.SSLContext | None) -> Poster:
 SYSTEMS = pytest.mark.parametrize(
     ("connect", "who"), [(jira, "Jira"), (rt, "Request Tracker"), (github, "GitHub")], ids=["jira", "rt", "github"]
 )
-
-
-@pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
-    async with serving(Provider()) as it:
-        yield it
 
 
 def connected(connect: Connect, url: str) -> Mirror:

@@ -6,11 +6,14 @@ from collections import deque
 from typing import Final
 
 MANY: Final = 5
-"""Pages begun within a second: a storm, or an event of many teams."""
+"""Pages begun within `WITHIN`: a storm, or an event of many teams. Technical, like all of these: they say when one
+processor is busy, and decide only in which order it works."""
 WITHIN: Final = 1.0
+"""Seconds in which pages are counted together."""
 PATIENCE: Final = 5.0
 """Seconds after which the record is written all the same: people read it."""
 LOOK: Final = 0.1
+"""Seconds between two looks."""
 
 
 class Rush:

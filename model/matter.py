@@ -16,10 +16,9 @@ from model.messages import Answer
 from model.policy import Policy
 from model.text import Refused, cut
 
-TIMELINE_KEPT = 200
-"""Timeline entries an incident carries; older ones leave once the record has them (design §2)."""
 TIMELINE_BYTES = 256 * 1024
-"""Bytes of words in those entries; what the record has leaves earlier when they are long."""
+"""Bytes of words in the timeline's entries (policy `snapshot_timeline`); what the record has leaves earlier when they
+are long. Technical, like the others here: they follow from what Temporal takes, and cannot be wished for."""
 ROOM = 1536 * 1024
 """Bytes of JSON that people's messages may fill: a state of 2 MiB could not be handed to the next run, for good
 (facts-temporal: TMPRL1103). The rest is for what machines and our own processes say."""
@@ -109,7 +108,7 @@ class Matter(BaseModel):
         kept = words = 0
         for entry in reversed(self.timeline):
             words += len(entry.text.encode()) + len(entry.link.encode())
-            if kept == TIMELINE_KEPT or words > TIMELINE_BYTES:
+            if kept == self.policy.snapshot_timeline or words > TIMELINE_BYTES:
                 break
             kept += 1
         spare = len(self.timeline) - kept

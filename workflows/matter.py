@@ -1,6 +1,7 @@
 """A process with a matter as its state: effects owed and performed, words recorded, the Web UI kept current."""
 
 import asyncio
+from abc import abstractmethod
 from datetime import datetime
 from typing import Any
 
@@ -50,21 +51,21 @@ class MatterProcess(Process):
         """Whether nothing can come any more, and everything is done and written down."""
         return recording.finished(self.state) and self.resting()
 
+    @abstractmethod
     def course(self, now: datetime) -> datetime | None:
         """Do what is due by the rules; return when the next thing is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def effect_ended(self, key: str, outcome: Outcome, now: datetime) -> None:
         """Take in how an effect went."""
-        raise NotImplementedError
 
+    @abstractmethod
     def details(self, now: datetime) -> str:
         """Return the page the Web UI shows."""
-        raise NotImplementedError
 
+    @abstractmethod
     def attributes(self) -> list[SearchAttributeUpdate[Any]]:
         """Return the search attributes as they should be."""
-        raise NotImplementedError
 
     def advance(self, now: datetime) -> datetime | None:
         """Do what is due, begin what is owed, show where we are."""

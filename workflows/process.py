@@ -1,6 +1,7 @@
 """What every long-lived process has: one state, one loop, one timer, and continue-as-new when it grew (design §2)."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel
@@ -22,7 +23,7 @@ LARGEST_STATE = 1_900_000
 wedged for good (TMPRL1103). With more it goes on as it is, for up to 51,200 events: alarms clear and lines leave."""
 
 
-class Process:
+class Process(ABC):
     """The loop. A process says what is due, shows itself, and performs what it owes."""
 
     state: BaseModel
@@ -39,25 +40,25 @@ class Process:
         self._rings = []
         self._ringers = []
 
+    @abstractmethod
     def advance(self, now: datetime) -> datetime | None:
         """Do what is due and begin what is owed; return when the next thing is due."""
-        raise NotImplementedError
 
+    @abstractmethod
     def now(self) -> datetime:
         """Return the process's time."""
-        raise NotImplementedError
 
+    @abstractmethod
     def over(self) -> bool:
         """Whether the process is done."""
-        raise NotImplementedError
 
+    @abstractmethod
     def resting(self) -> bool:
         """Whether no effect is under way, so that a new run may begin."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pausing(self) -> None:
         """Begin no further effect: this run is about to end."""
-        raise NotImplementedError
 
     def waits_for_a_person(self) -> bool:
         """Whether a dialog may be open on this run."""

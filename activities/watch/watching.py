@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -101,7 +102,7 @@ async def _beating(lasts: timedelta, seen: Callable[[], list[Seen]]) -> None:
             await asyncio.wait_for(activity.wait_for_worker_shutdown(), min(BEAT, left))
 
 
-class _Watcher:
+class _Watcher(ABC):
     """Looks again and again, and tells what changed until it was heard.
 
     Attributes:
@@ -139,9 +140,9 @@ class _Watcher:
                 self.seen = self.seen.model_copy(update={"why": why, "at": now})
             await asyncio.sleep(_until_next(every, datetime.now(UTC)))
 
-    def look(self, now: datetime) -> Coroutine[Any, Any, None]:
+    @abstractmethod
+    async def look(self, now: datetime) -> None:
         """Look once, and say what was seen."""
-        raise NotImplementedError
 
     async def say(self, name: str, *, firing: bool, severity: int, summary: str, at: datetime) -> None:
         """Say how an alarm is, where that is news to `Detection`; what was not heard is said again at the next tick."""

@@ -39,7 +39,7 @@ class House:
 
     async def handle_QUIT(self, server: Any, session: Any, envelope: Envelope) -> str:
         if "QUIT" in self.says:
-            await asyncio.sleep(5)
+            await asyncio.Event().wait()  # for ever: until the server ends
         return "221 Bye"
 
     @property

@@ -1,7 +1,9 @@
 """Words from outside: cleaned, bounded, and safe to show as Markdown."""
 
+import difflib
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
@@ -54,6 +56,16 @@ def one_line(text: str) -> str:
 def escape(text: str) -> str:
     """Return `text` so that Markdown shows it literally, on one line."""
     return _MARKDOWN.sub(r"\\\1", one_line(text))
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """Name what a misspelt word may have meant: ``"; did you mean 'kpis'?"``, or what else there is."""
+    names = list(known)
+    by_lower = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(str(word).lower(), list(by_lower), n=3, cutoff=0.6)
+    if near:
+        return "; did you mean " + " or ".join(repr(by_lower[name]) for name in near) + "?"
+    return f"; known are {', '.join(names)}" if 0 < len(names) <= 12 else ""
 
 
 def _name(value: object) -> object:

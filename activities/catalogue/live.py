@@ -40,7 +40,7 @@ class LiveCatalogue:
     def _in_common(self, catalog: Catalog, impacted: list[str]) -> list[Suspected]:
         if self._graph is None or self._graph[0] is not catalog:
             self._graph = catalog, graph_of(catalog)
-        return in_common(catalog, self._graph[1], impacted)
+        return in_common(catalog, self._graph[1], impacted, live.policy())
 
 
 def _loaded() -> Catalog:

@@ -8,9 +8,7 @@ from model.effects import PlanRequest, Suspected
 from model.engage import engagement
 from model.incident import BEFORE_CLOSE, Incident
 from model.phases import SUSPECTED
-
-SHOWN = 3
-"""Common dependencies shown: more than a few are a list, no suspicion."""
+from model.policy import Policy
 
 
 def graph_of(catalog: Catalog) -> Graph:
@@ -18,7 +16,7 @@ def graph_of(catalog: Catalog) -> Graph:
     return Graph({name: service.depends_on for name, service in catalog.services.items()})
 
 
-def in_common(catalog: Catalog, graph: Graph, impacted: list[str]) -> list[Suspected]:
+def in_common(catalog: Catalog, graph: Graph, impacted: list[str], policy: Policy) -> list[Suspected]:
     """Return what impacted services stand on together, the likeliest first, each with its owner and the reason."""
     return [
         Suspected(
@@ -27,7 +25,7 @@ def in_common(catalog: Catalog, graph: Graph, impacted: list[str]) -> list[Suspe
             why=found.words,
             explains_most=2 * len(found.explained) >= found.impacted,
         )
-        for found in graph.common(impacted, most=SHOWN)
+        for found in graph.common(impacted, most=policy.suspects_shown)
         if found.dependency in catalog.services
     ]
 

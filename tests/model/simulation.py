@@ -169,7 +169,7 @@ class Simulation:
                 return how if isinstance(how, Outcome) else Outcome(ok=False, reason="down")
             self.pages.append((order.at - self.start, order.person, order.contact.channel))
         if isinstance(order, PlanRequest):
-            suspected = in_common(self.catalog, graph_of(self.catalog), order.common)
+            suspected = in_common(self.catalog, graph_of(self.catalog), order.common, self.catalog.policy)
             teams = [*order.teams, *(found.team for found in suspected)]
             plan = plan_for(
                 self.catalog,

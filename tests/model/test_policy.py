@@ -194,3 +194,13 @@ def test_model_reads_no_clock() -> None:
             r"\.(now|today|utcnow)\(|\bimport (random|time|os)\b|(?<![.\w])(?<!def )open\(", path.read_text()
         )
         assert not found, path
+
+
+def test_every_number_is_read_somewhere() -> None:
+    root = Path(__file__).parents[2]
+    rooms = ("model", "activities", "workflows", "link", "worker", "gateway")
+    files = [
+        path for room in rooms for path in (root / room).rglob("*.py") if root / "model/policy" not in path.parents
+    ]
+    code = "\n".join(path.read_text() for path in files)
+    assert [name for name in Policy.model_fields if not re.search(rf"\.{name}\b", code)] == []

@@ -98,9 +98,12 @@ class Rotation(_Written):
 
     def changes(self, since: datetime, until: datetime) -> list[datetime]:
         """List the hand-overs after `since` and before `until`."""
-        found, number = [], self._turn(since) + 1
+        found: list[datetime] = []
+        number = self._turn(since) + 1
         while (moment := self._begins(number)) < until:
-            found.append(moment)
+            # The hand-over of a day that was left out may be that of the next.
+            if moment not in found[-1:]:
+                found.append(moment)
             number += 1
         return found
 
@@ -149,14 +152,15 @@ class Shift(_Written):
     def people_at(self, at: datetime) -> list[str]:
         """Return who is on call in this shift; nobody outside its hours."""
         today = at.astimezone(_zone(self.zone)).date()
-        if not any(begins <= at < ends for begins, ends in self._windows(today - _DAY, today)):
+        # Tomorrow's too: where the clocks go back over midnight, it is yesterday again when it has begun.
+        if not any(begins <= at < ends for begins, ends in self._windows(today - _DAY, today + _DAY)):
             return []
         return _people_at(self.people, at)
 
     def changes(self, since: datetime, until: datetime) -> list[datetime]:
         """List when it begins and ends, and its hand-overs, after `since` and before `until`."""
         zone = _zone(self.zone)
-        windows = self._windows(since.astimezone(zone).date() - _DAY, until.astimezone(zone).date())
+        windows = self._windows(since.astimezone(zone).date() - _DAY, until.astimezone(zone).date() + _DAY)
         inner = self.people.changes(since, until) if isinstance(self.people, Rotation) else []
         return _between((*(moment for window in windows for moment in window), *inner), since, until)
 

@@ -1,4 +1,4 @@
-"""What every test shares: hypothesis without deadlines of its own (machines here are noisy), an empty house, servers."""
+"""What every test shares: hypothesis without deadlines (machines here are noisy), an empty house, real servers."""
 
 import os
 from collections.abc import AsyncIterator

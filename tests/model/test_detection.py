@@ -59,7 +59,7 @@ def test_the_first_of_them_is_asked_to_the_support_call_as_its_service_leader():
     assert leader in {team.manager for team in day.incident.plan.teams.values()}
     asked = [text for text in day.said("told") if "A service leader sits on the support call" in text]
     assert len(asked) == 1
-    assert [call.name for call in calls_for(day.incident, leader)][0] == "the support call"
+    assert calls_for(day.incident, leader)[0].name == "the support call"
 
 
 def test_alarms_that_are_not_in_alarm_at_the_same_time_stay_apart():

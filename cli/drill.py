@@ -180,7 +180,9 @@ def _play(
 
     try:
         return asyncio.run(work())
-    except (Refused, StoreError):
+    except Refused as error:
+        raise Stop(str(error), UNUSABLE) from None
+    except StoreError:
         raise
     except (RuntimeError, TimeoutError) as error:
         raise Stop(f"the drill could not be played: {error}; what the server said is in {folder / LOG}") from error

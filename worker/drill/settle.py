@@ -13,7 +13,7 @@ from typing import NamedTuple
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -76,6 +76,7 @@ class Settler:
         self.ids: list[str] = []
         self._over: set[str] = set()
         self._seen: dict[str, _Look] = {}
+        self._at: dict[str, str] = {}
 
     def started(self, workflow_id: str) -> None:
         """Hear of a process."""
@@ -102,13 +103,15 @@ class Settler:
                     await asyncio.sleep(pause)
                     pause = min(1.2 * pause, LONGEST_PAUSE)
         except TimeoutError:
-            raise TimeoutError(f"still under way after {self._patience:g} s: {', '.join(busy)}") from None
+            named = ", ".join(f"{i}{self._at.get(i, '')}" for i in busy)
+            raise TimeoutError(f"still under way after {self._patience:g} s: {named}") from None
 
     async def _is_busy(self, workflow_id: str) -> bool:
         execution = WorkflowExecution(workflow_id=workflow_id)
         request = DescribeWorkflowExecutionRequest(namespace=self._client.namespace, execution=execution)
         try:
             now = await self._client.workflow_service.describe_workflow_execution(request)
+            self._at[workflow_id] = _activities(now)
             run, length = now.workflow_execution_info.execution.run_id, now.workflow_execution_info.history_length
             seen = self._seen.get(workflow_id)
             if seen and (seen.run, seen.length) == (run, length):
@@ -131,6 +134,12 @@ class Settler:
             cause = events[-1].workflow_task_failed_event_attributes.failure.message
             raise RuntimeError(f"{workflow_id} is wedged: {cause}")
         return _under_way(events)
+
+
+def _activities(now: DescribeWorkflowExecutionResponse) -> str:
+    """Return what a process waits for, in words: nobody finds out later."""
+    found = [f"{it.activity_type.name}, attempt {it.attempt}" for it in now.pending_activities]
+    return f" ({'; '.join(found)})" if found else ""
 
 
 def _under_way(events: Sequence[HistoryEvent]) -> bool:

@@ -340,9 +340,13 @@ def failed(owed: Owed, outcome: Outcome, policy: Policy, now: datetime) -> None:
     owed.retry_at = now + max(backoff(policy, owed.tries), outcome.retry_after or timedelta())
 
 
-def ready(owed: dict[str, Owed], lane: Lane, now: datetime) -> list[str]:
-    """Return the keys of a lane whose attempt is due, oldest first."""
-    return [key for key, it in owed.items() if it.order.lane == lane and (it.retry_at is None or it.retry_at <= now)]
+def ready(owed: dict[str, Owed], now: datetime) -> dict[Lane, list[str]]:
+    """Return the keys of each lane whose attempt is due, oldest first."""
+    found: dict[Lane, list[str]] = {}
+    for key, it in owed.items():
+        if it.retry_at is None or it.retry_at <= now:
+            found.setdefault(it.order.lane, []).append(key)
+    return found
 
 
 def next_retry(owed: dict[str, Owed]) -> datetime | None:

@@ -42,8 +42,9 @@ class Lanes:
     def start(self, owed: dict[str, Owed], now: datetime) -> bool:
         """Begin what is due; return whether anything was."""
         before = len(self._flying)
+        waiting = ready(owed, now)
         for lane in self._performers:
-            for key in ready(owed, lane, now):
+            for key in waiting.get(lane, ()):
                 if key in self._flying:
                     continue
                 if self._under_way[lane] >= AT_ONCE:

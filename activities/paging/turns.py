@@ -36,7 +36,7 @@ class Turns:
         self._providers: dict[str, _Provider] = {}
         self._number = count()
 
-    async def take(self, page: Page, send: Callable[[], Awaitable[None]]) -> None:
+    async def take(self, page: Page, send: Callable[[], Awaitable[object]]) -> None:
         """Send a page when it is its turn.
 
         Raises:

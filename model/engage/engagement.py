@@ -164,10 +164,7 @@ def described(fact: AlarmFact) -> str:
 
 def page_ended(incident: Incident, key: str, outcome: Outcome, now: datetime) -> None:
     """Record how a page went; a failed one makes the next channel due at once."""
-    found = [
-        (person, row) for person, responder in incident.people.items() for row in responder.pages if row.key == key
-    ]
-    for person, row in found:
+    for person, row in _paged_under(incident, key):
         if outcome.ok:
             row.confirmed = True
             how = f"; {outcome.reason}" if outcome.reason else ""
@@ -182,10 +179,20 @@ def page_ended(incident: Incident, key: str, outcome: Outcome, now: datetime) ->
         incident.say("fallback", f"{row.channel} to {person} failed ({outcome.reason}); {then}", now=now)
 
 
+def _paged_under(incident: Incident, key: str) -> list[tuple[str, Paged]]:
+    """Return the page of a key with its person, whose name is in it: a thousand pages end, each among a thousand."""
+    person = key.partition("/page/")[2].rpartition("/")[0]
+    responder = incident.people.get(person)
+    return [(person, row) for row in responder.pages if row.key == key] if responder else []
+
+
 def next_contact(incident: Incident, person: str, after: int) -> int | None:
     """Return a person's next contact behind `after` (-1: the first) that does not bounce; None: there is none."""
+    count = len(incident.plan.people[person].contacts)
+    if after + 1 >= count:
+        return None
     bounced = {page.contact for page in pages_of(incident.people.get(person)) if page.final}
-    return next((n for n in range(after + 1, len(incident.plan.people[person].contacts)) if n not in bounced), None)
+    return next((n for n in range(after + 1, count) if n not in bounced), None)
 
 
 def drop_pages(incident: Incident) -> None:

@@ -45,7 +45,9 @@ class Standing:
         """Say what becomes of the next page: it goes now, waits for its turn, or takes another channel."""
         if self.unanswered >= policy.provider_unanswered:
             return "rest" if now < self.rests_until else "go"
-        return "go" if self.under_way < policy.provider_at_once else "wait"
+        # In doubt no more than it takes to be sure: those under way will tell.
+        most = policy.provider_unanswered - self.unanswered if self.unanswered else policy.provider_at_once
+        return "go" if self.under_way < most else "wait"
 
     def begin(self, policy: Policy, now: float) -> None:
         """Hand over a page. The one that asks after a rest goes alone."""

@@ -19,6 +19,7 @@ from activities.paging import Pager
 from activities.paging.apprise import ApprisePager
 from activities.paging.smtp import SmtpPager
 from activities.paging.webhook import WebhookPager
+from activities.posting import WITHIN, Poster
 from activities.smtp import Mailer
 from model.catalogue.plan import Contact
 
@@ -45,6 +46,8 @@ class Provider:
             length = next(line[15:] for line in head.lower().split("\r\n") if line.startswith("content-length:"))
             await reader.readexactly(int(length))
             person = head.split(" ")[1].strip("/").partition("/")[0]
+            if self.wait >= SILENT:
+                await reader.read()  # until the other side gives up
             await self._take(person)
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             await writer.drain()
@@ -52,7 +55,7 @@ class Provider:
     async def smtp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with self._connected(writer):
             if self.wait >= SILENT:
-                await asyncio.sleep(self.wait)
+                await reader.read()
             person = ""
             writer.write(b"220 here\r\n")
             while line := (await reader.readline()).decode().strip():
@@ -114,12 +117,12 @@ class Providers:
     process: asyncio.subprocess.Process
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def pagers(self, within: timedelta = timedelta(seconds=7)) -> dict[str, Pager]:
+    def pagers(self, within: timedelta = WITHIN) -> dict[str, Pager]:
         """Return the connectors, as the settings would make them."""
         mailer = Mailer("127.0.0.1", self.ports["email"], "AllClear <a@bench.test>", tls="none", within=within)
         url = f"json://127.0.0.1:{self.ports['push']}/{{address}}"
         return {
-            "webhook": WebhookPager([KEY]),
+            "webhook": WebhookPager([KEY], Poster(within)),
             "email": SmtpPager(mailer),
             "push": ApprisePager("push", url, within),
         }

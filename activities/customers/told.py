@@ -1,7 +1,9 @@
 """Whom a message has reached: a group of hundreds whose last one failed is not told again from its beginning.
 
-A file per message, a line per customer, written when a provider has taken their copy. Workers with one data folder
-share it. What it cannot know is a copy that was taken while the worker died: that one comes twice, under the same key.
+A file per message and worker, a line per customer, written when a provider has taken their copy. Workers with one data
+folder share what they know, also on several machines: nobody writes into another's file, for on a network file system
+two that append to one file lose lines. What it cannot know is a copy that was taken while the worker died: that one
+comes twice, under the same key.
 """
 
 import contextlib
@@ -11,6 +13,7 @@ import os
 import time
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +27,7 @@ class Told:
     def __init__(self, folder: Path | None = None) -> None:
         """Keep it in `folder`, which is made when it is needed; what is too old there is removed."""
         self._folder = folder
+        self._writer = uuid4().hex[:12]
         if folder is not None and folder.is_dir():
             _forget(folder)
 
@@ -35,18 +39,21 @@ class Told:
         """
         if self._folder is None:
             return Reached(None)
-        return Reached(self._folder / hashlib.sha256(message.encode()).hexdigest()[:32])
+        name = hashlib.sha256(message.encode()).hexdigest()[:32]
+        return Reached(self._folder / f"{name}.{self._writer}")
 
 
 class Reached:
     """The customers whom one message has reached."""
 
     def __init__(self, path: Path | None) -> None:
-        """Read what the file says so far."""
+        """Read what every worker's file says so far; ours is `path`."""
         self._path = path
         self._customers: set[str] = set()
         with contextlib.suppress(FileNotFoundError):
-            self._customers.update(path.read_text(encoding="utf-8").split() if path else ())
+            for file in path.parent.iterdir() if path else ():
+                if path and file.stem == path.stem:
+                    self._customers.update(file.read_text(encoding="utf-8").split())
 
     def __contains__(self, customer: str) -> bool:
         return customer in self._customers

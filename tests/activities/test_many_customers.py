@@ -218,6 +218,19 @@ def test_whom_a_message_reached_is_read_also_behind_a_line_that_was_cut_off(tmp_
     assert "acme" not in told.of("another")
 
 
+def test_workers_of_several_machines_know_from_each_other_whom_a_message_reached(tmp_path: Path) -> None:
+    here, there = Told(tmp_path / "told"), Told(tmp_path / "told")
+    here.of("m").add("acme")
+    there.of("m").add("initech")
+    here.of("m").add("globex")
+    for worker in (here, there, Told(tmp_path / "told")):
+        reached = worker.of("m")
+        assert all(customer in reached for customer in ("acme", "initech", "globex"))
+        assert "acme" not in worker.of("another")
+    files = {file.read_text().split()[0]: file for file in (tmp_path / "told").iterdir()}
+    assert set(files) == {"acme", "initech"}, "each writes a file of its own"
+
+
 def test_a_disk_that_is_full_sends_nothing_twice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "told").write_text("no folder")
     reached = Told(tmp_path / "told" / "deeper").of

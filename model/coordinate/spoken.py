@@ -15,11 +15,16 @@ from model.text import Refused, clean, one_line
 
 ACCEPTED: Final = (
     "say `ack`, `in`, `not us` and why, `impacted` with where, what customers see, how much and `since` when, "
-    "`impacted unknown, again at 09:40`, `note` and what to improve, or for the ticket `observe`, `error:`, `change:`, "
+    "`impacted unknown, again at 09:40`, `hand off to` whom and what is open, `I stay`, `note` and what to improve, or "
+    "for the ticket `observe`, `error:`, `change:`, "
     "`metric:` or `correlation:` and what you see"
 )
 """What would be accepted."""
 
+_HAND_OFF: Final = re.compile(
+    r"hand (?:off|over) to (?P<person>[\w@.+-]{0,100}\w)(?:[\s:,.;–—-]+(?P<rest>.*))?", re.DOTALL | re.I
+)
+_STAY: Final = re.compile(r"(?:i stay|i[’']ll stay|i am staying|i[’']m staying)(?: on)?")
 _US: Final = re.compile(r"[/!@]?allclear(?::[\w.:-]+)?(?:[:,]\s*|\s+)", re.IGNORECASE)
 _ALL: Final = re.DOTALL | re.IGNORECASE
 _ACK: Final = re.compile(r"ack(?:nowledged?)?")
@@ -86,6 +91,10 @@ def spoken(text: str, now: datetime) -> Spoken | None:
         return Spoken("acknowledge", {})
     if _IN.fullmatch(folded):
         return Spoken("join", {})
+    if _STAY.fullmatch(folded):
+        return Spoken("hand_off", {"stays": True})
+    if found := _HAND_OFF.fullmatch(words):
+        return Spoken("hand_off", {"person": found["person"], "text": (found["rest"] or "").strip()})
     return _statement(words, now) or _words(words)
 
 

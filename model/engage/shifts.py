@@ -14,6 +14,8 @@ from model.incident import BEFORE_CLOSE, CALL_LEADERS, Engagement, Incident, Rel
 from model.matter import unique
 from model.times import ago
 
+LEAD = "the lead"
+
 
 def advance(incident: Incident, now: datetime) -> datetime | None:
     """Do what is due: ask who is on call next, call them, let go who was relieved.
@@ -99,15 +101,15 @@ def _named(incident: Incident, order: PlanRequest, now: datetime) -> None:
 
 def _volunteers(incident: Incident, now: datetime) -> None:
     """Let who came though they are not on call belong to their team until its next shift's end."""
-    turning = [name for name, row in incident.engagements.items() if not row.released_at and _has_rota(incident, name)]
+    turning = {name for name, row in incident.engagements.items() if not row.released_at and _has_rota(incident, name)}
     if not turning:
         return
     for person in list(incident.people):
         planned = incident.plan.people.get(person)
         if planned is None or not engagement.is_there(incident, person):
             continue
-        for team in turning:
-            if team in planned.teams and person not in engagement.members(incident, team):
+        for team in planned.teams:
+            if team in turning and person not in engagement.members(incident, team):
                 incident.reliefs[_key(team, person)] = Relief(team=team, person=person, since=now, stays=True)
 
 
@@ -319,6 +321,13 @@ def _take_over(incident: Incident, relief: Relief, taker: str, now: datetime) ->
     also = f", with {' and '.join(roles)}" if roles else ""
     off = f"; {person} is off duty" if leaves else ""
     incident.say("shift", f"{team}: {taker} takes over from {person}{also}{off}. {words}", now=now)
+    if incident.leader == taker and LEAD in roles:
+        incident.say("lead", f"{taker} leads from {person}: {words}", now=now)
+        response = engagement.audience(incident, incident.plan.incident_response)
+        heard = [p for p in response if p not in (person, taker)]
+        if heard:
+            text = f"{incident.id}: {taker} leads now, from {person}, whose shift has ended."
+            engagement.tell(incident, [incident.plan.incident_response], text, now, people=heard)
     text = f"{incident.id}: you take over {team} from {person}{also}. {words}"
     engagement.tell(incident, [team], text, now, people=[taker])
     if leaves:
@@ -344,7 +353,7 @@ def pass_roles(incident: Incident, person: str, taker: str, team: str, *, everyt
     desk, roles = incident.desk, []
     if incident.leader == person and (everything or team in (incident.plan.incident_response, CALL_LEADERS)):
         incident.leader = taker
-        roles.append("the lead")
+        roles.append(LEAD)
     if desk.event_manager == person and (everything or team == incident.plan.support):
         desk.event_manager = taker
         roles.append("the support call")

@@ -223,6 +223,7 @@ def test_every_role_of_a_full_response_is_handed_over():
     assert day.incident.leader == "max"
     assert day.incident.desk.event_manager == "liv"
     assert day.incident.desk.forks[0].stays == "pia"
+    assert any("max leads from kim: phase" in text for text in day.said("lead")), "in words"
     assert any("max takes over from kim, with the lead" in text for text in day.said("shift"))
     assert any("liv takes over from sam, with the support call" in text for text in day.said("shift"))
     day.say("lead", by="max", person="lou", handover="severe")

@@ -17,7 +17,14 @@ from model.text import Refused
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 MESSAGES: dict[str, type[Message]] = {
     it.update_name(): it
-    for it in (messages.Acknowledge, messages.Join, messages.StateImpact, messages.Note, messages.Observe)
+    for it in (
+        messages.Acknowledge,
+        messages.HandOff,
+        messages.Join,
+        messages.StateImpact,
+        messages.Note,
+        messages.Observe,
+    )
 }
 
 
@@ -54,6 +61,14 @@ MESSAGES: dict[str, type[Message]] = {
             "state_impact",
             {"impacted": "unknown", "text": "looking at the cache", "again_at": "2026-03-03T09:10:00+00:00"},
         ),
+        ("I stay", "hand_off", {"stays": True}),
+        ("I’ll stay on.", "hand_off", {"stays": True}),
+        (
+            "hand off to ben: the roll back runs until 09:40",
+            "hand_off",
+            {"person": "ben", "text": "the roll back runs until 09:40"},
+        ),
+        ("Hand over to ben@example.test", "hand_off", {"person": "ben@example.test", "text": ""}),
         ("note: the runbook names a host that is gone", "note", {"text": "the runbook names a host that is gone"}),
         ("error: who is host 17?", "observe", {"kind": "error", "text": "who is host 17?"}),
         ("observe 503 from host 17", "observe", {"kind": "note", "text": "503 from host 17"}),
@@ -74,7 +89,7 @@ def test_words_become_the_update_they_mean(typed: str, update: str, fields: dict
 @pytest.mark.parametrize(
     "typed",
     ["hello", "in eu-west all is fine", "impacted?", "are we impacted?", "noted", "acknowledge that first", "", "ackn",
-     "impactedness", "the change: none"],
+     "impactedness", "the change: none", "I stay with the plan", "hand off went well"],
 )  # fmt: skip
 def test_talk_between_people_is_theirs(typed: str) -> None:
     assert spoken(typed, NOW) is None

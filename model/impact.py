@@ -39,6 +39,8 @@ def alarms_changed(incident: Incident, change: AlarmsChanged, now: datetime) -> 
         incident.plan = incident.plan.merged(change.plan)
     for fact in change.alarms:
         known = incident.alarms.get(fact.key)
+        if known:  # who has many alarms to keep has said these once
+            fact.summary, fact.link = fact.summary or known.summary, fact.link or known.link
         incident.alarms[fact.key] = fact
         if fact.state == "OK":
             incident.say("alarm", f"{fact.service} in {fact.region}: {fact.alarm} is OK", now=now)
@@ -100,7 +102,12 @@ def reported(incident: Incident, change: Reported, now: datetime) -> None:
         if report.customer:
             incident.desk.heard_of(report.customer, report.case, report.count, report.at)
         whom = report.customer or f"{report.count} × {report.source}"
-        incident.say("reported", f"{report.service} in {report.region}, {whom}: {report.text or report.case}", now=now)
+        incident.say(
+            "reported",
+            f"{report.service} in {report.region}, {whom}: {report.text or report.case}",
+            link=report.link,
+            now=now,
+        )
     incident.reports = incident.reports[-REPORTS_KEPT:]
     if change.over:
         moves.customers_are_hit(incident, change.over, now)

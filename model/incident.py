@@ -192,6 +192,7 @@ class ReportFact(BaseModel):
     count: int
     customer: str = ""
     text: str = ""
+    link: str = ""
     case: str = ""
 
 

@@ -136,6 +136,13 @@ def activities_behind(client: Client, connectors: Connectors) -> list[Callable[.
     ]
 
 
+DEADLOCK = 60
+"""Seconds after which a workflow that does not yield counts as dead. The SDK's own 2 s pass on a machine that is
+overloaded for a moment, in the middle of a storm's few hundred signals; then it interrupts the workflow, cannot evict it
+any more, and the process stands still until the worker is restarted (tried: `Detection`, at load 13 on two cores).
+Temporal gives a workflow task up after 10 s and lets it be done again, which ends well."""
+
+
 class Workers:
     """A worker for processes and pages, and one for what may wait, with places of its own."""
 
@@ -176,6 +183,15 @@ def rest_collector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
+def patient(worker: Worker) -> Worker:
+    """Return a worker that takes a workflow for dead only after `DEADLOCK`; the SDK has no setting for it."""
+    inner = worker._workflow_worker
+    if inner is None or not hasattr(inner, "_deadlock_timeout_seconds"):
+        raise RuntimeError("this version of the SDK keeps its patience with a workflow elsewhere: mend `patient`")
+    inner._deadlock_timeout_seconds = DEADLOCK
+    return worker
+
+
 def make_workers(
     client: Client,
     connectors: Connectors,
@@ -199,16 +215,18 @@ def make_workers(
         cached: Workflows kept in memory; 0 replays at every task (tests).
     """
     return Workers(
-        Worker(
-            client,
-            task_queue=queue,
-            workflows=WORKFLOWS,
-            activities=activities_of(client, connectors, started, queue),
-            interceptors=[Guard(secret)],
-            workflow_runner=UnsandboxedWorkflowRunner(),
-            max_cached_workflows=cached,
-            max_concurrent_activities=SLOTS,
-            graceful_shutdown_timeout=GRACE,
+        patient(
+            Worker(
+                client,
+                task_queue=queue,
+                workflows=WORKFLOWS,
+                activities=activities_of(client, connectors, started, queue),
+                interceptors=[Guard(secret)],
+                workflow_runner=UnsandboxedWorkflowRunner(),
+                max_cached_workflows=cached,
+                max_concurrent_activities=SLOTS,
+                graceful_shutdown_timeout=GRACE,
+            )
         ),
         Worker(
             client,

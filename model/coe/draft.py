@@ -222,7 +222,10 @@ def _said(incident: Incident) -> list[str]:
         for s in incident.statements
         if s.impacted != "no"
     ]
-    reports = [f"{_clock(r.at)} {r.count} by {_told(r.source)}: {_told(r.text)}" for r in incident.reports]
+    reports = [
+        f"{_clock(r.at)} {r.count} by {_told(r.source)}: {_told(f'{r.text} {r.link}'.strip())}"
+        for r in incident.reports
+    ]
     return statements + reports
 
 

@@ -7,11 +7,10 @@ would fill the state of `Detection` and of the incident, and a state over 2 MiB 
 import hashlib
 
 from model import messages
-from model.detect.partition import Detection, key_of
+from model.detect.partition import MARK, Detection, key_of
 
 NAME = "many-more"
 """The alarm that stands for the crowd."""
-_PREFIX = 10
 
 
 def has(state: Detection, alarm: messages.Alarm) -> bool:
@@ -25,11 +24,11 @@ def stands_for(state: Detection, alarm: messages.Alarm) -> messages.Alarm | None
     A crowd is in ALARM from its first member until its last is OK.
     """
     where, mark = _where(alarm), _mark(alarm)
-    members = state.crowds.get(where, [])
+    members = state.crowds.get(where, {})
     if alarm.state == "OK":
         if mark not in members:
             return alarm
-        members.remove(mark)
+        del members[mark]
         if members:
             return None
         del state.crowds[where]
@@ -37,7 +36,7 @@ def stands_for(state: Detection, alarm: messages.Alarm) -> messages.Alarm | None
     if not members and not _crowded(state, alarm):
         return alarm
     if sum(map(len, state.crowds.values())) < state.policy.crowd_members:
-        state.crowds.setdefault(where, []).append(mark)
+        state.crowds.setdefault(where, {})[mark] = None
     return None if members else _of_crowd(alarm)
 
 
@@ -49,7 +48,8 @@ def _of_crowd(alarm: messages.Alarm) -> messages.Alarm:
 def _crowded(state: Detection, alarm: messages.Alarm) -> bool:
     if key_of(alarm.service, alarm.region, alarm.alarm, alarm.test) in state.alarms:
         return False
-    return state.alarms.count(alarm.service, alarm.region, alarm.test) >= state.policy.crowd
+    there = state.alarms.count(alarm.service, alarm.region, alarm.test)
+    return there >= state.policy.crowd or (there > 0 and len(state.alarms) >= state.policy.alarms_kept)
 
 
 def _where(alarm: messages.Alarm) -> str:
@@ -57,4 +57,4 @@ def _where(alarm: messages.Alarm) -> str:
 
 
 def _mark(alarm: messages.Alarm) -> str:
-    return hashlib.sha256(alarm.alarm.encode()).hexdigest()[:_PREFIX]
+    return hashlib.sha256(alarm.alarm.encode()).hexdigest()[:MARK]

@@ -1,5 +1,6 @@
 """What comes in, and what time makes due, in one partition (D1, D3, D5)."""
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -16,6 +17,8 @@ from model.text import Refused
 from model.times import Moment
 
 KEYS_KEPT = 2000
+KEY_MARK = 12
+"""Letters kept of a key's hash: of two thousand keys two are alike once in a hundred million times."""
 ENDED_KEPT = timedelta(days=7)
 """For so long it is known what an alarm of a service may be linked to."""
 
@@ -32,10 +35,11 @@ def receive(state: Detection, name: str, payload: Any, now: datetime) -> None:
     if left_out:
         unreadable(state, name, f"taken, but without {'; '.join(left_out)}", payload, now)
     if read.key:
-        if read.key in state.keys:
+        mark = mark_of(read.key)
+        if mark in state.keys:
             state.repeats += 1
             return
-        state.keys[read.key] = now
+        state.keys[mark] = now
         while len(state.keys) > KEYS_KEPT:
             state.keys.pop(next(iter(state.keys)))
     if isinstance(read, messages.Alarm):
@@ -45,6 +49,11 @@ def receive(state: Detection, name: str, payload: Any, now: datetime) -> None:
         state.inbox.append(Arrived(at=now, alarm=read))
     elif isinstance(read, messages.Report):
         state.inbox.append(Arrived(at=now, report=read))
+
+
+def mark_of(key: str) -> str:
+    """Return what is kept of a sender's key."""
+    return hashlib.sha256(key.encode()).hexdigest()[:KEY_MARK]
 
 
 def _repeats(state: Detection, alarm: messages.Alarm) -> bool:
@@ -155,6 +164,7 @@ def advance(state: Detection, now: datetime) -> datetime | None:
             watched.silenced = False
             routing.place(state, watched, now)
     due += [s.until for s in state.silences]
+    over = sum(known.ended for known in state.incidents.values())
     for name, known in list(state.incidents.items()):
         if known.closed_at and known.phase != "absorbed" and not known.ended:
             last = known.closed_at + state.policy.reopen_within
@@ -164,8 +174,10 @@ def advance(state: Detection, now: datetime) -> datetime | None:
                 due.append(last)
         elif known.ended:
             keep_until = (known.closed_at or known.opened_at) + ENDED_KEPT
-            if keep_until <= now and not any(w.incident == name for w in state.alarms.values()):
+            past = keep_until <= now or over > state.policy.incidents_kept
+            if past and not any(w.incident == name for w in state.alarms.values()):
                 del state.incidents[name]
+                over -= 1
     return min(due, default=None)
 
 

@@ -1,9 +1,9 @@
 """What `Detection` knows of one partition."""
 
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from model import messages
 from model.catalogue.plan import AlarmFacts, Plan
@@ -17,6 +17,22 @@ from model.policy import Policy
 
 UNMAPPED = "unmapped"
 """The partition of what the catalogue does not know (design §2)."""
+
+
+MARK = 10
+"""Letters by which a member of a crowd is known."""
+
+
+def _members(told: object) -> object:
+    """Read the members of a crowd: one text, which a state hands on in half the room of a list."""
+    if isinstance(told, str):
+        return dict.fromkeys(told[place : place + MARK] for place in range(0, len(told), MARK))
+    return dict.fromkeys(told) if isinstance(told, list) else told
+
+
+Members = Annotated[
+    dict[str, None], BeforeValidator(_members), PlainSerializer("".join, return_type=str, when_used="json")
+]
 
 
 class Watched(BaseModel):
@@ -146,7 +162,7 @@ class Detection(BaseModel):
     alarms: Standing = Field(default_factory=Standing)
     flaps: dict[str, Flapping] = {}
     damped: dict[str, Flapping] = {}
-    crowds: dict[str, list[str]] = {}
+    crowds: dict[str, Members] = {}
     metrics: dict[str, Told] = {}
     incidents: dict[str, Known] = {}
     reports: list[Heard] = []

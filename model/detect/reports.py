@@ -90,7 +90,6 @@ def _open(state: Detection, heard: Heard, event: _Event, resolved: Resolved, now
 
 
 def _heard(report: messages.Report, at: datetime) -> Heard:
-    said = f"{report.text} ({report.link})" if report.text and report.link else report.text or report.link
     return Heard(
         at=at,
         service=report.service,
@@ -98,7 +97,8 @@ def _heard(report: messages.Report, at: datetime) -> Heard:
         source=report.source,
         count=report.count,
         customer=report.customer,
-        text=cut(said, messages.MACHINE_WORDS),
+        text=report.text,
+        link=cut(report.link, messages.MACHINE_WORDS),
         case=report.case,
         test=report.test,
     )

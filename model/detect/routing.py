@@ -86,6 +86,8 @@ def _decide_alarm(
     state.alarms[key] = watched
     if not watched.silenced:
         place(state, watched, now)
+        if len(state.alarms) > state.policy.alarms_in_full:
+            fact.summary = fact.link = ""
 
 
 def _note_metric(state: Detection, alarm: messages.Alarm, at: datetime) -> None:
@@ -111,6 +113,8 @@ def _flapped(state: Detection, key: str, at: datetime) -> damping.Flapping:
     before = state.damped.pop(key, None) or state.flaps.pop(key, damping.Flapping())
     after = damping.changed(before, at, _flap_rule(state))
     (state.damped if after.since else state.flaps)[key] = after
+    while len(state.flaps) > state.policy.flaps_kept:
+        del state.flaps[next(iter(state.flaps))]
     return after
 
 

@@ -13,11 +13,40 @@ class Limits(Numbers):
         ge=10,
         le=500,
     )
+    alarms_kept: int = named(
+        400,
+        "D1: alarms of a partition kept one by one; of a service that has one, those beyond join its crowd. With all"
+        " limits reached at once a partition's state has to stay below 2 MiB. Unit: alarms.",
+        ge=1,
+        le=2000,
+    )
+    alarms_in_full: int = named(
+        100,
+        "D1: where more alarms than this stand in a partition, the words and links of further ones are kept by their"
+        " incident alone. Unit: alarms.",
+        ge=0,
+        le=1000,
+    )
+    flaps_kept: int = named(
+        300,
+        "D1: alarms of a partition whose changes are counted to see whether they flap, those that changed last; they"
+        " are forgotten after `flap_within` anyway. Unit: alarms.",
+        ge=1,
+        le=2000,
+    )
+    incidents_kept: int = named(
+        300,
+        "Design §2: incidents of the last week that are over, and that a partition can link a new one to. Unit:"
+        " incidents.",
+        ge=1,
+        le=1000,
+    )
     crowd_members: int = named(
-        20_000,
+        8000,
         "D1: alarms remembered of a partition's crowds, a dozen bytes each. Who comes after that finds its crowd in"
         " ALARM already; its OK changes nothing. Unit: alarms.",
         ge=0,
+        le=20_000,
     )
     metrics_kept: int = named(
         500,
@@ -27,7 +56,7 @@ class Limits(Numbers):
         le=2000,
     )
     reports_kept: int = named(
-        1000,
+        300,
         "D5: customer reports of the last two hours kept as evidence, the newest. All are counted. Unit: reports.",
         ge=1,
         le=1000,
@@ -39,7 +68,7 @@ class Limits(Numbers):
         ge=0,
         le=200,
     )
-    cases_kept: int = named(5000, "D5: support cases remembered, two dozen bytes each. Unit: cases.", ge=0, le=20_000)
+    cases_kept: int = named(2500, "D5: support cases remembered, two dozen bytes each. Unit: cases.", ge=0, le=20_000)
     unreadable_kept: int = named(
         50, "Design §3: what could not be read of a partition's messages, kept and shown. Unit: messages.", ge=1, le=500
     )

@@ -189,7 +189,15 @@ def test_an_incident_that_begins_with_reports_has_all_of_them_as_evidence_and_co
     found = Counter(report.customer for report in day.incident.reports)
     assert found == {"acme": 3, "globex": 1, "initech": 1}
     assert {name: known.count for name, known in day.incident.desk.contacts.items()} == found
-    assert day.incident.reports[0].text == "cannot pay (https://c.test/1)"
+    assert (day.incident.reports[0].text, day.incident.reports[0].link) == ("cannot pay", "https://c.test/1")
+
+
+def test_the_link_of_a_report_is_a_link_in_the_ticket():
+    day = Simulation()
+    day.alarm("checkout-api")
+    day.report("checkout-api", customer="acme", text="cannot pay", link="https://cases.test/1")
+    (line,) = [entry for entry in day.incident.timeline if entry.what == "reported"]
+    assert (line.text.rpartition(": ")[2], line.link) == ("cannot pay", "https://cases.test/1")
 
 
 def test_what_customers_said_before_the_alarm_is_evidence_of_its_incident():

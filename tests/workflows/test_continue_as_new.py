@@ -261,7 +261,7 @@ def test_what_the_record_has_leaves_an_incident_before_it_is_full() -> None:
 
 
 def test_a_thousand_reports_of_many_words_can_be_handed_on() -> None:
-    state = Detection(partition="public")
+    state = Detection(partition="public", policy=CATALOG.policy.overridden({"reports_kept": 1000}))
     report = {"service": "checkout-api", "region": "eu-west", "source": "case", "text": LONG}
     for number in range(1200):
         detection.receive(state, "report", {**report, "case": str(number)}, START)

@@ -210,7 +210,7 @@ async def test_an_alarm_sent_again_under_its_key_says_nothing_new_also_to_the_ne
 
         await until(renewed, "a second run")
         state = await home.watching()
-        assert (state.alarms, list(state.keys)) == ({}, ["k1", "k2"])
+        assert (state.alarms, list(state.keys)) == ({}, [detection.mark_of("k1"), detection.mark_of("k2")])
         assert not (await home.incident(incident)).in_alarm
 
 
@@ -221,8 +221,8 @@ async def test_the_windows_of_keys_are_bounded_and_forget_the_oldest(home: House
         detection.receive(state, "alarm", {**messages.Alarm.example, "alarm": f"a{n}", "key": f"k{n}"}, now)
         state.inbox.clear()
     assert len(state.keys) == detection.KEYS_KEPT
-    assert "k6" not in state.keys
-    assert f"k{detection.KEYS_KEPT + 6}" in state.keys
+    assert detection.mark_of("k6") not in state.keys
+    assert detection.mark_of(f"k{detection.KEYS_KEPT + 6}") in state.keys
     matter = home.an_incident()
     for n in range(ANSWERS_KEPT + 7):
         matter.answers[f"k{n}"] = messages.Answer(text=str(n))

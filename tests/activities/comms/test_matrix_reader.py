@@ -6,8 +6,9 @@ import pytest
 
 from activities import Failed
 from activities.comms import matrix_reader
-from activities.comms.matrix import Matrix, MatrixRooms
-from activities.comms.matrix_reader import MatrixReader
+from activities.comms.matrix.account import Matrix
+from activities.comms.matrix.reader import MatrixReader
+from activities.comms.matrix.rooms import MatrixRooms
 from activities.mirror import Place
 from tests.activities.comms.subjects import entry, guest, subject
 from tests.activities.comms.synapse import Homeserver

@@ -19,11 +19,11 @@ from activities.smtp import Mailer
 from link import catalog as live
 from model.effects import Errand, Outcome, Page
 from model.policy import Policy
+from tests.activities.mail_server import House
+from tests.activities.mail_server import serving as mail_server
 from tests.activities.paging.orders import ID, LINK, order
 from tests.activities.paging.provider import HANGS, Provider, serving
 from tests.activities.paging.test_webhook import SECRET
-from tests.activities.test_smtp import House
-from tests.activities.test_smtp import serving as mail_server
 from tests.model.simulation import CATALOG, Simulation
 
 WITHIN = timedelta(seconds=1)

@@ -1,25 +1,35 @@
 """What goes to `Detection`: alarms and reports by machines or by hand, an incident declared, alarms silenced."""
 
 import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from cli import fields, find, here
-from cli.say import UNUSABLE, Stop, as_json, console, count, line, table
+from cli.say import UNUSABLE, Cell, Stop, as_json, console, count, line, table
 from cli.talk import As, Json, show
 from link.starting import open_detection, signal_detection
 from model import messages
 from model.catalogue.catalog import GLOBAL, UNMAPPED, Catalog
 from model.catalogue.plan import facts_for
-from model.detect.partition import Detection
+from model.detect.partition import Detection, Heard, Watched
 from model.incident import alarm_key
 from model.message import Message
 from model.messages import Answer
 from model.policy import did_you_mean
+from model.times import ago
 
+ROWS, WORDS = 20, 5
+"""Rows of a table on a terminal; where each is somebody's words, the last few."""
+NAMED = 2
+"""Alarms of a service that are named."""
+GRAVE = 2
+"""Severities that are shown in red."""
 LOOK_FOR = 3.0
 """Seconds in which an alarm's incident is looked for; it takes a tenth of one."""
 
@@ -28,6 +38,7 @@ _Service = Annotated[str, typer.Argument(metavar="SERVICE", help="A service of t
 _Region = Annotated[str | None, typer.Argument(metavar="REGION", help="Its region; its only one needs no name.")]
 _Incidents = Annotated[list[str], typer.Argument(metavar="INCIDENT...", help="Two or more, by their last characters.")]
 _By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who or what sends it.")]
+_All = Annotated[bool, typer.Option("--all", help="Every row, however many.")]
 _Test = Annotated[bool, typer.Option("--test", help="Goes through everything and leaves the house nowhere.")]
 
 
@@ -202,7 +213,7 @@ def _partition(catalog: Catalog, service: str, region: str) -> str:
     return facts.partition if facts.known else catalog.partition_of(region) or next(iter(catalog.partitions), UNMAPPED)
 
 
-def _detection(json: Json = False) -> int:
+def _detection(everything: _All = False, json: Json = False) -> int:
     """Show what is in alarm, silenced, unknown to the catalogue or unreadable."""
     settings = here.settings()
 
@@ -216,7 +227,7 @@ def _detection(json: Json = False) -> int:
         as_json([it.model_dump(mode="json", include=_SHOWN) for it in found])
         return 0
     for it in found:
-        _show(it)
+        _show(it, everything)
     if not found:
         line(console(), "Nothing is watched yet: the first alarm, or `allclear up`, begins it.")
     return 0
@@ -225,36 +236,85 @@ def _detection(json: Json = False) -> int:
 _SHOWN = {"partition", "alarms", "incidents", "silences", "reports", "unreadable", "repeats", "opened"}
 
 
-def _show(state: Detection) -> None:
+def _show(state: Detection, everything: bool = False) -> None:
     out = console()
     unmapped = " (what the catalogue does not know)" if state.partition == UNMAPPED else ""
     open_ones = [known for known in state.incidents.values() if not known.ended]
     counts = f"{len(state.alarms)} in alarm, {count(len(open_ones), 'incident')} open"
     line(out, f"{state.partition}{unmapped}: {counts}", "head")
-    alarms = [
+    now = datetime.now(UTC)
+    if out.is_terminal:
+        _rows(("for", "", "in alarm", "incident", "alarms"), _by_place(state, now), everything)
+    else:
+        _rows(("since (UTC)", "", "in alarm", "alarm", "incident", "summary"), _by_alarm(state), True)
+    silences = [
+        (f"{it.until:%b %d %H:%M}", f"{it.service} in {it.region or 'every region'}", it.by, it.reason)
+        for it in state.silences
+    ]
+    _rows(("silent until", "service", "by", "reason"), silences, everything)
+    reports = [
+        (ago(now - it.at), f"{it.service} in {it.region}", it.customer or f"{it.count} × {it.source}", _words(it))
+        for it in reversed(state.reports)
+    ]
+    _rows(("reported", "service", "by", "words"), reports, everything or not out.is_terminal, WORDS)
+    unreadable = [(ago(now - it.at), it.name, f"{it.why}: {it.payload}") for it in reversed(state.unreadable)]
+    _rows(("unread", "", "why, and what came"), unreadable, everything or not out.is_terminal, WORDS)
+
+
+def _rows(heads: Sequence[str], rows: Sequence[Sequence[Cell]], everything: bool, most: int = ROWS) -> None:
+    """Write the first rows; a storm must not push out of sight what it began with."""
+    out = console()
+    shown = rows if everything else rows[:most]
+    if shown:
+        table(out, heads, shown, indent=2)
+    if len(rows) > len(shown):
+        line(out, f"  … and {len(rows) - len(shown)} more: `allclear detection --all`", "note")
+
+
+def _by_alarm(state: Detection) -> list[Sequence[Cell]]:
+    return [
         (
             f"{it.fact.since:%b %d %H:%M}",
             f"SEV{it.fact.severity}",
             f"{it.fact.service} in {it.fact.region}",
             it.fact.alarm,
             "silenced" if it.silenced else it.incident,
-            it.fact.summary,
+            _said(it),
         )
         for it in sorted(state.alarms.values(), key=lambda it: it.fact.since)
     ]
-    if alarms:
-        table(out, ("since (UTC)", "", "in alarm", "alarm", "incident", "summary"), alarms, indent=2)
-    silences = [
-        (f"{it.until:%b %d %H:%M}", it.service, it.region or "everywhere", it.by, it.reason) for it in state.silences
+
+
+def _by_place(state: Detection, now: datetime) -> list[Sequence[Cell]]:
+    """Return a row for each service and region, the worst first: its alarms are one matter to who looks."""
+    places: dict[tuple[str, str, bool, str], list[Watched]] = {}
+    for it in state.alarms.values():
+        where = "silenced" if it.silenced else find.short_name(it.incident)
+        places.setdefault((it.fact.service, it.fact.region, it.test, where), []).append(it)
+    rows = []
+    for (service, region, test, where), alarms in places.items():
+        since, severity = min(it.fact.since for it in alarms), min(it.fact.severity for it in alarms)
+        crowd = len(state.crowds.get(f"{'test/' * test}{service}/{region}", ()))
+        rows.append((severity, since, f"{service} in {region}", where, _alarms(alarms, crowd)))
+    return [
+        (ago(now - since), Text(f"SEV{severity}", style="bad" if severity <= GRAVE else ""), place, where, words)
+        for severity, since, place, where, words in sorted(rows)
     ]
-    if silences:
-        table(out, ("silent until (UTC)", "service", "region", "by", "reason"), silences, indent=2)
-    reports = [
-        (f"{it.at:%b %d %H:%M}", it.service, it.region, it.customer or f"{it.count} × {it.source}", it.text)
-        for it in state.reports
-    ]
-    if reports:
-        table(out, ("reported", "service", "region", "by", "text"), reports, indent=2)
-    unreadable = [(f"{it.at:%b %d %H:%M}", it.name, it.why, it.payload) for it in state.unreadable]
-    if unreadable:
-        table(out, ("unreadable", "message", "why", "what came"), unreadable, indent=2)
+
+
+def _alarms(alarms: Sequence[Watched], crowd: int) -> str:
+    if len(alarms) == 1:
+        said = _said(alarms[0])
+        return f"{alarms[0].fact.alarm}: {said}" if said else alarms[0].fact.alarm
+    named = ", ".join(f"{it.fact.alarm} (flapping)" if it.fact.flapping else it.fact.alarm for it in alarms[:NAMED])
+    more = f" and {len(alarms) - NAMED} more" if len(alarms) > NAMED else ""
+    return f"{named}{more}{f'; of these one stands for {crowd}' if crowd else ''}"
+
+
+def _said(it: Watched) -> str:
+    words = ("a test" * it.test, "flapping" if it.fact.flapping else "", it.fact.summary)
+    return "; ".join(word for word in words if word)
+
+
+def _words(it: Heard) -> str:
+    return " ".join(text for text in (it.text, it.link) if text)

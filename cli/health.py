@@ -8,6 +8,7 @@ import typer
 from rich.text import Text
 
 from cli import here
+from cli.find import short_name
 from cli.say import FAILED, OK, Cell, as_json, console, line, table
 from cli.talk import Json
 from model.times import ago
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from gateway.health import Health, MetricHealth, RegionHealth, ServiceHealth
 
 _STYLES = {"ALARM": "bad", "OK": "good", "unknown": "warn"}
+ROWS = 20
+"""Services of a region on a terminal; the first that broke are what the others may follow from."""
 _BARS = "▁▂▃▄▅▆▇█"
-_All = Annotated[bool, typer.Option("--all", help="Services that are OK, too.")]
+_All = Annotated[bool, typer.Option("--all", help="Services and metrics that are OK, too.")]
 
 
 def add(app: typer.Typer) -> None:
@@ -64,17 +67,25 @@ def _region(partition: str, region: "RegionHealth", now: datetime, everything: b
     quiet = len(region.services) - len(shown)
     aside = f", {quiet} services are OK" if quiet else ""
     line(out, f"{partition} / {region.region}: {region.state}{aside}", "head")
-    rows: list[tuple[Cell, ...]] = [_row(service, now) for service in shown]
+    brief = out.is_terminal and not everything
+    first = sorted(shown, key=lambda service: service.since or now)[:ROWS] if brief else shown
+    rows: list[tuple[Cell, ...]] = [_row(service, now, brief) for service in first]
     if rows:
         table(out, ("service", "", "for", "incident", "key metrics"), rows, indent=2)
+    if len(shown) > len(first):
+        line(out, f"  … and {len(shown) - len(first)} more that are not OK: `allclear health --all`", "note")
 
 
-def _row(service: "ServiceHealth", now: datetime) -> tuple[Cell, ...]:
+def _row(service: "ServiceHealth", now: datetime, brief: bool) -> tuple[Cell, ...]:
     since = ago(now - service.since) if service.since else ""
     apart = "\n" if console().is_terminal else ", "  # what is piped has a line for a service
-    metrics = Text(apart).join(_metric(metric, now) for metric in service.metrics)
+    told = [metric for metric in service.metrics if not brief or metric.state != "OK" or metric.series]
+    metrics = [_metric(metric, now) for metric in told]
+    if quiet := len(service.metrics) - len(told):
+        metrics[-1:] = [Text(", ").join([*metrics[-1:], Text(f"{quiet} ok", "note")])]
     state = Text(service.state, style=_STYLES[service.state])
-    return service.service, state, since, ", ".join(service.incidents), metrics
+    incidents = [short_name(name) if console().is_terminal else name for name in service.incidents]
+    return service.service, state, since, ", ".join(incidents), Text(apart).join(metrics)
 
 
 def _metric(metric: "MetricHealth", now: datetime) -> Text:

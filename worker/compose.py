@@ -138,8 +138,8 @@ def activities_behind(client: Client, connectors: Connectors) -> list[Callable[.
 
 DEADLOCK = 60
 """Seconds after which a workflow that does not yield counts as dead. The SDK's own 2 s pass on a machine that is
-overloaded for a moment, in the middle of a storm's few hundred signals; then it interrupts the workflow, cannot evict it
-any more, and the process stands still until the worker is restarted (tried: `Detection`, at load 13 on two cores).
+overloaded for a moment, in the middle of a storm's few hundred signals; then it interrupts the workflow, cannot evict
+it any more, and the process stands still until the worker is restarted (tried: `Detection`, at load 13 on two cores).
 Temporal gives a workflow task up after 10 s and lets it be done again, which ends well."""
 
 

@@ -145,7 +145,7 @@ def tell_reports(state: Detection, incident: str, report: ReportFact, over: str,
 
 
 def _still_to_be_said(state: Detection, incident: str, name: str) -> Signal | None:
-    """Return the last word owed to an incident, if it is one of that name and not the first, which may be on its way."""
+    """Return the last word owed to an incident, if it is of that name and not the first, which may be on its way."""
     words = [owed.order for owed in state.owed.values() if getattr(owed.order, "workflow_id", "") == incident]
     last = words[-1] if len(words) > 1 else None
     return last if isinstance(last, Signal) and last.name == name else None

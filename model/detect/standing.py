@@ -16,7 +16,7 @@ Place = tuple[bool, str, str]
 
 
 class Standing(dict[str, "Watched"]):
-    """Alarms by their key, as a state keeps them; beside them, and never handed on, which of them have a place in common.
+    """Alarms by their key, as a state keeps them; beside them, never handed on, which have a place in common.
 
     What tells places apart (service, region, kind of source, test) never changes of an alarm that stands. They come by
     `[]` and leave by `del`.

@@ -42,7 +42,7 @@ class Limits(Numbers):
         le=1000,
     )
     crowd_members: int = named(
-        8000,
+        7500,
         "D1: alarms remembered of a partition's crowds, a dozen bytes each. Who comes after that finds its crowd in"
         " ALARM already; its OK changes nothing. Unit: alarms.",
         ge=0,

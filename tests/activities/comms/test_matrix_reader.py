@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from activities import Failed
-from activities.comms import matrix_reader
+from activities.comms.matrix import reader
 from activities.comms.matrix.account import Matrix
 from activities.comms.matrix.reader import MatrixReader
 from activities.comms.matrix.rooms import MatrixRooms
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.heavy, pytest.mark.timeout(60)]
 async def test_our_lines_are_counted_over_every_page_and_nobody_elses(
     homeserver: Homeserver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matrix_reader, "PAGE", 3)
+    monkeypatch.setattr(reader, "PAGE", 3)
     bot, ana = await homeserver.account("allclear"), await homeserver.account("ana")
     matrix = Matrix(bot.url, bot.token)
     rooms, it = MatrixRooms(matrix), subject(f"INC-20260302-{uuid.uuid4().hex[:6].upper()}")

@@ -210,6 +210,7 @@ _BY: Final = {
     "join": "you are paged again at {}",
     "statement": "owed by {}",
     "recovery": "counts as mitigated at {}",
+    "shift": "who follows is called at {}",
 }
 """What happens when nobody answers."""
 _LATE: Final = {"statement": "owed since {}", "join": "expected since {}"}
@@ -253,6 +254,7 @@ _UNSENT: Final = {
     "notify": "{verdict} message {draft}",
     "confirm_recovery": "whether it works again: {recovered}",
     "close": "that it is over",
+    "hand_off": "what is open for {team}",
 }
 
 

@@ -66,6 +66,7 @@ ACTS: Final = {
         "Say who sees it: a customer, or what you looked at.",
     ),
     "close": Form(("reason", "text"), ("reason",), "Say why it is over: one of the reasons."),
+    "hand_off": Form(("team", "text", "stays"), ("text", "stays"), "Say what is open, or that you stay."),
 }
 """What the page can send."""
 LOOK_WITHIN: Final = timedelta(seconds=3)

@@ -14,7 +14,7 @@ from model import messages
 from model.close import closing
 from model.coordinate import calls, desk_messages, statements, support_rules, ticket
 from model.coordinate.audience import LISTED, latest, targets
-from model.engage import engagement, response
+from model.engage import engagement, handoff, response
 from model.incident import BEFORE_CLOSE, Incident, Phase, Statement
 from model.matter import SYSTEM, Act, unique
 from model.message import Message
@@ -23,7 +23,7 @@ from model.mitigate import ladder, ladder_messages, recovery
 from model.permissions import ACCOUNT, ENGAGED, INCIDENT_RESPONSE, LEADERS, SUPPORT, standing
 from model.text import Refused
 
-Kind = Literal["page", "draft", "decide", "decide_all", "join", "statement", "recovery", "close"]
+Kind = Literal["page", "draft", "decide", "decide_all", "join", "statement", "recovery", "close", "shift"]
 UPDATE: Final[dict[Kind, str]] = {
     "page": "acknowledge",
     "draft": "notify",
@@ -33,6 +33,7 @@ UPDATE: Final[dict[Kind, str]] = {
     "statement": "state_impact",
     "recovery": "confirm_recovery",
     "close": "close",
+    "shift": "hand_off",
 }
 """What is sent to answer."""
 
@@ -108,6 +109,7 @@ def waiting_for(incident: Incident, person: str, now: datetime) -> list[Waiting]
         *_statements(incident, person, now),
         *_recovery(incident, person, now),
         *_light_way(incident, person, now),
+        *_shift(incident, person, now),
     ]
 
 
@@ -330,6 +332,34 @@ def _light_way(incident: Incident, person: str, now: datetime) -> list[Waiting]:
             verdicts=reasons,
         )
     ]
+
+
+def _shift(incident: Incident, person: str, now: datetime) -> list[Waiting]:
+    """Return that somebody's shift ends soon or has ended: they say in words what is open, or that they stay (C11)."""
+    if incident.phase not in BEFORE_CLOSE or not engagement.is_there(incident, person):
+        return []
+    found = []
+    for team in _teams(incident, person):
+        relief = incident.reliefs.get(f"{team}/{person}")
+        planned = incident.plan.teams.get(team)
+        end = planned.until if planned and any(person in level for level in planned.levels) else None
+        soon = end is not None and incident.shifts_told.get(team) == end
+        if (relief and relief.stays) or not (soon or (relief and relief.since <= now)):
+            continue
+        message = messages.HandOff(by=person, team=team, text="what is open")
+        if not _refusal(incident, handoff.hand_off, message, now):
+            called = f"Called to take over: {', '.join(relief.followers)}" if relief and relief.followers else ""
+            found.append(
+                Waiting(
+                    kind="shift",
+                    since=relief.since if relief and relief.since <= now else now,
+                    by=end if soon else None,
+                    team=team,
+                    what=f"Your shift for {team} {'ends soon' if soon else 'has ended'}: what is open?",
+                    text=called or (relief.words if relief else ""),
+                )
+            )
+    return found
 
 
 def calls_for(incident: Incident, person: str) -> list[Call]:

@@ -20,6 +20,8 @@ def hand_off(act: Act[Incident]) -> Commit:
     require(act, "hand_off")
     if message.stays:
         return _stay(act, message)
+    if not message.person and not message.role and message.text:
+        return _leave_words(act, message)
     if not message.person:
         raise Refused(f"say in `person` who takes it, for example {message.example_json()}")
     taker = act.matter.plan.person(message.person)
@@ -87,25 +89,55 @@ def _hand_part(act: Act[Incident], message: messages.HandOff, taker: PlannedPers
     return commit
 
 
-def _stay(act: Act[Incident], message: messages.HandOff) -> Commit:
+def _leave_words(act: Act[Incident], message: messages.HandOff) -> Commit:
+    """Keep words for whoever follows by the rota."""
     incident = act.matter
-    own = _own(act, message.team)
-    rota = [team for team in own if team in incident.plan.teams and incident.plan.teams[team].until]
-    teams = [team for team in own if team in rota or f"{team}/{act.by}" in incident.reliefs]
-    if not teams:
-        raise Refused(f"no shift of yours is known to end: {', '.join(own)} has no rota, you stay anyway")
+    teams = _turning(act, message)
 
     def commit() -> Answer:
         joined(act)
         for team in teams:
-            planned = incident.plan.teams.get(team)
-            relief = incident.reliefs.get(f"{team}/{act.by}") or Relief(team=team, person=act.by, since=act.now)
+            relief = incident.reliefs.setdefault(f"{team}/{act.by}", _ahead(act, team))
+            relief.words = message.text
+        act.say("shift", f"{', '.join(teams)}: {act.by} hands over to who follows. {message.text}")
+        return act.answer(f"who follows you for {', '.join(teams)} will read it")
+
+    return commit
+
+
+def _turning(act: Act[Incident], message: messages.HandOff) -> list[str]:
+    """Return the sender's teams whose shift ends, or has ended.
+
+    Raises:
+        Refused: There is none.
+    """
+    incident, own = act.matter, _own(act, message.team)
+    rota = [team for team in own if team in incident.plan.teams and incident.plan.teams[team].until]
+    teams = [team for team in own if team in rota or f"{team}/{act.by}" in incident.reliefs]
+    if not teams:
+        who = f"name in `person` who takes it, for example {message.example_json()}"
+        raise Refused(f"no shift of yours is known to end: {', '.join(own)} has no rota, you stay anyway; or {who}")
+    return teams
+
+
+def _ahead(act: Act[Incident], team: str) -> Relief:
+    """Return what is said before a shift has ended."""
+    planned = act.matter.plan.teams.get(team)
+    on_call = planned is not None and any(act.by in level for level in planned.levels)
+    since = planned.until if planned and planned.until and on_call else act.now
+    return Relief(team=team, person=act.by, since=since)
+
+
+def _stay(act: Act[Incident], message: messages.HandOff) -> Commit:
+    incident = act.matter
+    teams = _turning(act, message)
+
+    def commit() -> Answer:
+        joined(act)
+        for team in teams:
+            relief = incident.reliefs.setdefault(f"{team}/{act.by}", _ahead(act, team))
             called = [person for person in relief.followers if not engagement.is_there(incident, person)]
             relief.stays, relief.followers, relief.words = True, [], message.text
-            on_call = planned is not None and any(act.by in level for level in planned.levels)
-            if planned and planned.until and on_call:
-                relief.since = planned.until  # said before the shift has ended
-            incident.reliefs[f"{team}/{act.by}"] = relief
             text = f"{incident.id}: {act.by} stays for {team}; nothing to take over now."
             if called:
                 engagement.tell(incident, [team], text, act.now, people=called)

@@ -212,7 +212,8 @@ def _begin(incident: Incident, following: PlannedTeam, person: str, level: int, 
     incident.reliefs[_key(following.id, person)] = relief
     how = f"{following.id}: {person}'s shift has ended"
     if people:
-        incident.say("shift", f"{how}, {', '.join(people)} is called to take over; {person} stays until then", now=now)
+        said = f"{how}, called to take over: {', '.join(people)}; {person} stays until somebody has"
+        incident.say("shift", said, now=now)
         call(incident, relief, people, now)
         return
     relief.missed_at = now

@@ -2,7 +2,7 @@
 
 import html
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -259,11 +259,34 @@ async def test_a_small_event_that_is_clear_is_closed_with_one_tap(staffed: House
         said = await tap(http, hers, "close", reason="self_recovered", text="one host came back")
     assert "Nothing is in alarm: if it is over, close it with a reason" in text_of(hers)
     assert "close it with a reason" not in text_of(his), "support may not"
-    assert "reopens it" in text_of(said), text_of(said)
+    assert "reopens it" in text_of(said)
     closed = await state(staffed, it.id)
     assert closed.close_reason == "self_recovered"
     [line] = lines(closed, "closed")
     assert (line.by, line.claimed, line.text) == ("ana", False, "self_recovered one host came back")
+
+
+async def test_whose_shift_ends_says_what_is_open_or_stays(staffed: House) -> None:
+    plan = an_incident(staffed.catalog).plan
+    ends = datetime.now(UTC) + timedelta(minutes=20)
+    turning = plan.teams["checkout"].model_copy(update={"until": ends})
+    it = await begun(staffed, plan=plan.model_copy(update={"teams": {**plan.teams, "checkout": turning}}))
+    await say(staffed, it, "acknowledge", by="ana")
+    async with staffed.gateway() as http:
+        page = await open_page(http, it.id, "ana")
+        asked = await tap(http, page, "hand_off")
+        told = await tap(http, page, "hand_off", text="latency on host 17")
+        stays = await tap(http, page, "hand_off", stays="true")
+        after = await open_page(http, it.id, "ana")
+    assert "Your shift for checkout ends soon: what is open?" in text_of(page)
+    assert "Say what is open, or that you stay." in text_of(asked)
+    assert "will read it" in text_of(told)
+    assert "you stay for checkout until the next shift ends" in text_of(stays)
+    assert "what is open?" not in text_of(after)
+    assert [line.text for line in lines(await state(staffed, it.id), "shift")] == [
+        "checkout: ana hands over to who follows. latency on host 17",
+        "checkout: ana stays on.",
+    ]
 
 
 async def test_clicking_the_call_is_joining_it(staffed: House) -> None:

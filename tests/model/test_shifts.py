@@ -67,7 +67,7 @@ def test_who_follows_is_paged_at_the_end_and_who_was_there_goes_only_once_they_a
     until(day, FIVE + timedelta(minutes=1))
     assert day.paged("ben") == [("480m", "email")]
     assert on_duty(day, "ana")
-    assert "ana stays until then" in day.said("shift")[-1]
+    assert "called to take over: ben; ana stays until somebody has" in day.said("shift")[-1]
     assert "ben" in awaited(day.incident)
     [waits] = waiting_for(day.incident, "ben", day.now)[:1]
     assert (waits.kind, waits.what) == ("page", "You take over checkout from ana")
@@ -128,6 +128,19 @@ def test_who_says_that_they_stay_is_left_in_peace_until_the_next_shift_ends():
     day.say("observe", by="ana", text="rolled back")
     until(day, FIVE + timedelta(hours=24, minutes=1))
     assert on_duty(day, "ana"), "on call again by the rota"
+    assert not day.incident.reliefs
+
+
+@pytest.mark.parametrize("minutes", [-10, 1], ids=["before the end", "after it"])
+def test_words_are_for_who_follows_by_the_rota(minutes):
+    day = long_day()
+    until(day, FIVE + timedelta(minutes=minutes))
+    assert "will read it" in day.say("hand_off", by="ana", text="open: latency on host 17")
+    until(day, FIVE + timedelta(minutes=3))
+    assert on_duty(day, "ana")
+    assert day.paged("ben")[0] == ("480m", "email"), "not before"
+    day.say("acknowledge", by="ben")
+    assert "you take over checkout from ana. open: latency on host 17" in day.told("ben")[-1]
     assert not day.incident.reliefs
 
 
@@ -299,6 +312,7 @@ def test_the_lead_goes_to_whom_it_is_handed():
     ("said", "words"),
     [
         ({"by": "ana"}, "say in `person` who takes it"),
+        ({"by": "ana", "role": "lead", "text": "all"}, "say in `person` who takes it"),
         ({"by": "ana", "person": "ana"}, "that is you"),
         ({"by": "ana", "person": "kim"}, "kim is not of checkout; of it are cho, dee"),
         ({"by": "ana", "person": "cho", "team": "dns"}, "dns is not engaged"),

@@ -7,6 +7,7 @@ from model.coordinate.waiting import Waiting, calls_for, unanswered, waiting_for
 from model.effects import Deployment
 from model.incident import Incident
 from tests.model.simulation import START, Simulation
+from tests.model.test_shifts import long_day
 
 CONFIG: dict[str, Any] = {
     "kind": "change_config",
@@ -172,6 +173,23 @@ def test_a_small_event_that_is_clear_can_be_closed_by_whom_it_belongs_to():
     assert "close" not in kinds(day, "sam"), "support may not"
     day.say("close", by="ana", reason="self_recovered")
     assert "close" not in kinds(day, "ana")
+
+
+def test_whose_shift_ends_is_asked_what_is_open_until_somebody_has_taken_over():
+    day = long_day()
+    assert "shift" not in kinds(day, "ana")
+    day.wait(hours=7, minutes=35)
+    [ends] = [w for w in waits(day, "ana") if w.kind == "shift"]
+    assert (ends.update, ends.team, ends.by) == ("hand_off", "checkout", day.start + timedelta(hours=8))
+    assert "shift" not in kinds(day, "cho")
+    day.wait(minutes=26)
+    [ended] = [w for w in waits(day, "ana") if w.kind == "shift"]
+    assert (ended.what, ended.text) == (
+        "Your shift for checkout has ended: what is open?",
+        "Called to take over: ben",
+    )
+    day.say("hand_off", by="ana", stays=True)
+    assert "shift" not in kinds(day, "ana")
 
 
 def test_a_full_response_has_no_light_way_out():

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 from activities import Failed
 from activities.comms.matrix.account import Matrix, Said
@@ -260,7 +260,7 @@ class MatrixEars:
 
     def _keep(self, since: str) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        draft = self._path().with_suffix(f".{os.getpid()}")
+        draft = self._path().with_suffix(f".{uuid4().hex}")
         draft.write_text(since, encoding="utf-8")
         draft.replace(self._path())
 

@@ -180,7 +180,7 @@ async def _told(store: Store, incident: WorkflowHandle[Any, Any]) -> tuple[dict[
         found = [entry.text for entry in await store.timeline(incident.id) if entry.what == "fallback"]
         if len(found) >= len(failed) or time.perf_counter() > deadline:
             break
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(5)
     said = {c: sum(t.startswith(f"{c} to ") and " failed (" in t and "; next: " in t for t in found) for c in CHANNELS}
     told = {channel: count for channel, count in said.items() if count}
     return told, 100 * min(sum(told.values()) / len(failed), 1) if failed else 100

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from cli import here
-from cli.say import OK, as_json, console, line, table
+from cli.say import OK, Stop, as_json, console, line, table
 from cli.talk import Json
-from store import OutboxItem, open_store
+from store import OutboxItem, Store, open_store
 
 _Incident = Annotated[
     str, typer.Argument(help="An incident, or its last characters; without: all.", show_default=False)
@@ -29,11 +29,13 @@ def _outbox(incident: _Incident = "", pages: _Pages = False, limit: _Limit = 100
     async def read() -> list[OutboxItem]:
         store = open_store(settings.store_url)
         try:
-            found = await store.find(incident) if incident else []
-            kept = await store.outbox(found[0].id if found else incident or None, limit=limit)
+            meant = await _meant(store, incident) if incident else None
+            kept = await store.outbox(meant, limit=limit, lane="page" if pages else None)
+            if meant and not kept and await store.incident(meant) is None:
+                raise Stop(f"no incident {incident} is known here, and nothing of one stayed in the house")
+            return kept
         finally:
             await store.close()
-        return [item for item in kept if not pages or item.lane == "page"]
 
     items = here.in_loop(read())
     if json:
@@ -43,6 +45,18 @@ def _outbox(incident: _Incident = "", pages: _Pages = False, limit: _Limit = 100
     else:
         table(console(), ("at", "incident", "what", "to", "over", "text"), [_row(item) for item in items])
     return OK
+
+
+async def _meant(store: Store, given: str) -> str:
+    """Return the id of the incident that is meant; one that the record does not know yet by its whole id.
+
+    Raises:
+        Stop: Several end so.
+    """
+    found = [it.id for it in await store.find(given)]
+    if len(found) > 1:
+        raise Stop(f"several incidents end in {given}: {', '.join(found)}; name one in full")
+    return found[0] if found else given.strip().upper()
 
 
 def _row(item: OutboxItem) -> tuple[str, ...]:

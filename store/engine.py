@@ -206,12 +206,16 @@ class Store:
         async with self._transaction() as connection:
             return [MatterSummary(**row) for row in (await connection.execute(ordered)).mappings()]
 
-    async def outbox(self, incident_id: str | None = None, *, limit: int = 1000) -> list[OutboxItem]:
-        """Return the last kept pages and messages, of one incident or of all, in their order."""
+    async def outbox(
+        self, incident_id: str | None = None, *, limit: int = 1000, lane: str | None = None
+    ) -> list[OutboxItem]:
+        """Return the last kept pages and messages, of one incident or of all, in their order; `lane`: only those."""
         columns = [getattr(OutboxRow, name) for name in OutboxItem.model_fields]
         query = select(*columns).order_by(OutboxRow.at.desc(), OutboxRow.key.desc()).limit(limit)
         if incident_id is not None:
             query = query.where(OutboxRow.incident_id == incident_id)
+        if lane is not None:
+            query = query.where(OutboxRow.lane == lane)
         async with self._transaction() as connection:
             rows = (await connection.execute(query)).mappings().all()
         return [OutboxItem(**row) for row in reversed(rows)]

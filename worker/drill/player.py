@@ -107,10 +107,10 @@ async def play(
     try:
         async with DRIVERS[driver](secret) as server:
             stage = _Stage(drill, catalog, server, store, folder, watch, outside)
-            await stage.begin()
             connectors = stage.connectors(secret)
             if outside:
                 await outside.check()
+            await stage.begin()
             worker = make_workers(
                 server.client, connectors, secret=secret, started=stage.settler.started, cached=cached
             )

@@ -15,7 +15,8 @@ from tests.drills.harness import minutes
 from tests.drills.outside import Rehearsed, World, interrupted, over, world
 from worker.files import EXAMPLE_CATALOG, load_catalog
 
-pytestmark = [pytest.mark.heavy, pytest.mark.skipif(not HERE, reason=NO_RT)]
+# Three servers begin, and a month passes in which everything is told to each.
+pytestmark = [pytest.mark.heavy, pytest.mark.timeout(300), pytest.mark.skipif(not HERE, reason=NO_RT)]
 
 
 @pytest.fixture(scope="module")

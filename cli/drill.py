@@ -14,6 +14,7 @@ import typer
 from pydantic import ValidationError
 
 from cli import outcome
+from cli.here import settings
 from cli.hush import hushed
 from cli.say import FAILED, OK, UNUSABLE, Stop, as_json, console, line
 from cli.timeline import Timeline
@@ -25,7 +26,6 @@ from worker.drill.connected import Reach
 from worker.drill.drivers import DRIVERS, Driver
 from worker.drill.player import Connection, Played, play
 from worker.files import catalog_of, load_drill
-from worker.settings import Settings
 
 LOG = "drill.log"
 """What the servers of a drill said; it also marks a folder as a drill's."""
@@ -97,7 +97,7 @@ def _connection(to: list[str], *, connected: bool) -> Connection | None:
             raise Stop("--to says whom a connected drill may reach: add --connected", UNUSABLE)
         return None
     try:
-        return Connection(Settings(), Reach.read(to))
+        return Connection(settings(), Reach.read(to))
     except Refused as error:
         raise Stop(str(error), UNUSABLE) from None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from model.drill import IncidentRow
+from model.mirroring import closed_by_people
 from tests.activities.comms.synapse import Homeserver
 from tests.activities.tickets.rt_desk import RequestTrackerDesk
 from tests.activities.tickets.rt_server import HERE
@@ -94,10 +95,15 @@ async def test_several_services_are_one_event_outside_too(there: World, tmp_path
 async def test_a_room_and_a_ticket_system_that_die_in_the_middle_delay_no_page_and_get_every_line_once(
     there: World, tmp_path: Path
 ) -> None:
+    async def close() -> None:
+        newest = await there.desk.there.root("GET", "/tickets?query=Subject+LIKE+'DRILL'&orderby=id&order=DESC")
+        await there.desk.close(newest.json()["items"][0]["id"])
+
     async def kill() -> None:
         await there.desk.there.stop(signal.SIGKILL)
 
     acts = [
+        (minutes(1.5), close),
         (minutes(3.5), there.homeserver.kill),
         (minutes(7.5), kill),
         (minutes(20), there.homeserver.start),
@@ -110,6 +116,7 @@ async def test_a_room_and_a_ticket_system_that_die_in_the_middle_delay_no_page_a
     room, tickets = sorted(text for text in drill.here.said("fallback") if "does not follow" in text)
     assert room.startswith("matrix does not follow: Matrix cannot be reached")
     assert tickets.startswith("request_tracker does not follow: ")
+    assert drill.here.said("linked").count(closed_by_people("request_tracker")) == 1
 
 
 def as_ever(drill: Rehearsed) -> None:

@@ -164,8 +164,9 @@ def advance(state: Detection, now: datetime) -> datetime | None:
             watched.silenced = False
             routing.place(state, watched, now)
     due += [s.until for s in state.silences]
-    over = sum(known.ended for known in state.incidents.values())
-    for name, known in list(state.incidents.items()):
+    past = [(name, known) for name, known in state.incidents.items() if known.closed_at or known.ended]
+    over = sum(known.ended for _, known in past)
+    for name, known in past:
         if known.closed_at and known.phase != "absorbed" and not known.ended:
             last = known.closed_at + state.policy.reopen_within
             if last <= now:
@@ -174,8 +175,8 @@ def advance(state: Detection, now: datetime) -> datetime | None:
                 due.append(last)
         elif known.ended:
             keep_until = (known.closed_at or known.opened_at) + ENDED_KEPT
-            past = keep_until <= now or over > state.policy.incidents_kept
-            if past and not any(w.incident == name for w in state.alarms.values()):
+            forget = keep_until <= now or over > state.policy.incidents_kept
+            if forget and not any(w.incident == name for w in state.alarms.values()):
                 del state.incidents[name]
                 over -= 1
     return min(due, default=None)

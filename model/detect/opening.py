@@ -30,8 +30,13 @@ def is_open(known: Known) -> bool:
 
 def covering(state: Detection, service: str, test: bool) -> Known | None:
     """Return the incident of a service: the open one, or the one that may still be reopened."""
-    found = [k for k in state.incidents.values() if service in k.services and k.test == test and not k.ended]
-    return next((k for k in found if is_open(k)), found[-1] if found else None)
+    last = None
+    for known in state.incidents.values():
+        if service in known.services and known.test == test and not known.ended:
+            if is_open(known):
+                return known
+            last = known
+    return last
 
 
 def new_id(state: Detection, now: datetime) -> str:

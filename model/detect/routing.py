@@ -195,9 +195,10 @@ def correlates(state: Detection) -> bool:
 
 def _joinable(state: Detection, watched: Watched) -> Known | None:
     """Return the open multi-service event of the alarm's region; of what nobody knows, any open incident."""
+    anyhow = not correlates(state)
     for known in state.incidents.values():
-        one_event = known.kind == "multi_service" and watched.fact.region in known.regions
-        if known.test == watched.test and is_open(known) and (one_event or not correlates(state)):
+        one_event = anyhow or (known.kind == "multi_service" and watched.fact.region in known.regions)
+        if one_event and known.test == watched.test and is_open(known):
             return known
     return None
 

@@ -27,8 +27,6 @@ from worker.compose import rest_collector
 
 PARTITION = "bench"
 SERVICES, REGIONS, TEAMS = 1_000, 30, 200
-STANDING = (300, 1_000)
-"""Alarms in ALARM while another changes."""
 DEPENDS_ON = 3
 ALONE = 100
 """Changes of the floor; each leaves an incident behind."""
@@ -52,7 +50,7 @@ async def measure(scale: Scale) -> Figure:
     catalog = organisation()
     rows: list[Row] = []
     empty = p50(_turns(_standing(catalog, 0, catalog.policy), _changes(catalog, min(scale.decisions, ALONE), 0)))
-    for standing in STANDING:
+    for standing in scale.standing:
         for words, policy in (("one event", catalog.policy), ("an incident each", catalog.policy.overridden(APART))):
             state = _standing(catalog, standing, policy)
             taken = _turns(state, _changes(catalog, scale.decisions, standing))
@@ -60,7 +58,7 @@ async def measure(scale: Scale) -> Figure:
                 what = f"a change decided, {standing:,} alarms standing, {words}: {name}"
                 rows.append(Row(what, value, "ms", empty, f"< {WANTED:g} ms", value < WANTED))
     graph, chance = graph_of(catalog), random.Random(5)
-    for impacted in STANDING:
+    for impacted in scale.standing:
         named = chance.sample(sorted(catalog.services), impacted)
         ranked = p99([_spent(lambda: graph.common(named)) for _ in range(scale.decisions)])  # noqa: B023
         rows.append(Row(f"the dependency {impacted:,} impacted services share: p99", ranked, "ms", None,

@@ -14,7 +14,7 @@ class Scale:
         teams: Teams of the big event, with `on_call` people each.
         signals: Signals of one turn of the intake.
         changes: Real changes of one turn of the intake.
-        decisions: Changes decided, each timed alone.
+        decisions: Changes decided, each timed alone, while so many alarms are `standing`.
         storm: Alarms of a storm of `storm_seconds`, `storm_changes` of them changes of state.
         scenarios: How many drills.
     drills: How often each is played.
@@ -30,6 +30,7 @@ class Scale:
     signals: int = 1000
     changes: int = 200
     decisions: int = 1000
+    standing: tuple[int, ...] = (300, 1000)
     storm: int = 100_000
     storm_changes: int = 300
     storm_seconds: float = 60.0
@@ -49,6 +50,7 @@ QUICK = Scale(
     signals=40,
     changes=10,
     decisions=20,
+    standing=(30,),
     storm=10_000,
     storm_changes=30,
     storm_seconds=6.0,

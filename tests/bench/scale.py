@@ -15,6 +15,8 @@ class Scale:
         signals: Signals of one turn of the intake.
         changes: Real changes of one turn of the intake.
         decisions: Changes decided, each timed alone, while so many alarms are `standing`.
+        later: Seconds after which a worse incident opens, in the middle of the big one.
+        known: Alarms that stand before a storm.
         storm: Alarms of a storm of `storm_seconds`, `storm_changes` of them changes of state.
         scenarios: How many drills.
     drills: How often each is played.
@@ -31,6 +33,8 @@ class Scale:
     changes: int = 200
     decisions: int = 1000
     standing: tuple[int, ...] = (300, 1000)
+    later: float = 3.0
+    known: int = 200
     storm: int = 100_000
     storm_changes: int = 300
     storm_seconds: float = 60.0
@@ -51,9 +55,11 @@ QUICK = Scale(
     changes=10,
     decisions=20,
     standing=(30,),
-    storm=10_000,
-    storm_changes=30,
-    storm_seconds=6.0,
+    later=0.3,
+    known=40,
+    storm=2_000,
+    storm_changes=20,
+    storm_seconds=1.2,
     scenarios=1,
     drills=1,
     quiet=0.3,

@@ -45,8 +45,6 @@ from tests.bench.table import Figure, Row, at_most, p99
 from workflows.process import LARGEST_STATE
 
 SERVICES, TEAMS, REGIONS = 1_000, 60, 3
-KNOWN = 200
-"""Alarms that stand already, and are repeated in the storm."""
 GATEWAYS, SENDERS = 2, 8
 """Gateways, and senders at each."""
 BATCH = range(30, 71)
@@ -119,7 +117,7 @@ async def measure(scale: Scale) -> Figure:
             address = server.client.service_client.config.target_host
             async with _others(address, folder) as (ports, processes):
                 detection = server.client.get_workflow_handle(f"detection/{PARTITION}")
-                known = list(range(KNOWN))
+                known = list(range(scale.known))
                 begun = datetime.now(UTC)
                 for n in known:
                     await _post(ports[n % GATEWAYS], [alarm(n, begun)])
@@ -137,7 +135,7 @@ async def measure(scale: Scale) -> Figure:
                     first += scale.storm_changes
                     known += changed
                 peaks = {who: _memory(pid, "VmHWM") for who, pid in processes.items()}
-                held = await _held_once(server.client, detection, known[KNOWN:])
+                held = await _held_once(server.client, detection, known[scale.known :])
                 about = await detection.describe()
                 runs = await _runs(server.client, detection.id)
                 state: Detection = await detection.query("snapshot", result_type=Detection)
@@ -202,7 +200,7 @@ def _figure(
     ]
     notes = [
         f"{len(storms)} × {scale.storm:,} alarms in {scale.storm_seconds:g} s, {scale.storm_changes} of them changes "
-        f"of distinct alarms, the others repeats of these and of {KNOWN} that stood before; a tenth alone, others "
+        f"of distinct alarms, others repeats of these and of {scale.known} that stood before; a tenth alone, others "
         f"{BATCH[0]} to {BATCH[-1]} in a request; {SENDERS} senders at each of {GATEWAYS} gateways; one alarm in "
         f"{UNTIMED} says no time: its repeats travel. {held.incidents} incidents open at the end. "
         "Floors: the pace; how late a nap of the sender ended; "

@@ -25,8 +25,6 @@ ALL_WITHIN = 60.0
 """Seconds until the last of all was reached over some channel."""
 SAID_WITHIN = 1.0
 """Seconds that an acknowledgement or a decision may take meanwhile."""
-LATER = 3.0
-"""Seconds after which a worse incident opens: in the middle of it."""
 WORST_WITHIN = 20.0
 """Seconds until everybody of the worse incident was reached: two channels that never answer, and a third that does."""
 PATIENCE = 180.0
@@ -103,7 +101,7 @@ async def _run(
     waited = {p for n in range(silenced, scale.teams) for p in catalog.teams[f"team-{n}"].members if p.startswith("p")}
     worst_team = {p for p in catalog.teams[f"team-{scale.teams}"].members if p.startswith("p")}
     talking = asyncio.create_task(_talk(big, there, silenced, f"team-{scale.teams}"))
-    await asyncio.sleep(LATER)
+    await asyncio.sleep(scale.later)
     small = await _open(it, catalog, [service(scale.teams)], 1, f"{name}WORST")
     opened = time.perf_counter()
     reached = await _all(there, waited | worst_team)
@@ -180,7 +178,7 @@ async def _told(store: Store, incident: WorkflowHandle[Any, Any]) -> tuple[dict[
         found = [entry.text for entry in await store.timeline(incident.id) if entry.what == "fallback"]
         if len(found) >= len(failed) or time.perf_counter() > deadline:
             break
-        await asyncio.sleep(5)
+        await asyncio.sleep(1)
     said = {c: sum(t.startswith(f"{c} to ") and " failed (" in t and "; next: " in t for t in found) for c in CHANNELS}
     told = {channel: count for channel, count in said.items() if count}
     return told, 100 * min(sum(told.values()) / len(failed), 1) if failed else 100

@@ -21,8 +21,8 @@ from model.catalogue.catalog import GLOBAL, Catalog, Finding, check, gap_finding
 from model.policy import did_you_mean
 from model.text import Refused
 from model.times import ago, iso, parse_moment
+from worker.catalogue import calendars_read, counted
 from worker.files import read_yaml
-from worker.run import calendars_read, counted
 
 _UNIT = re.compile(r"\s*Unit: (.+?)\.?$")
 

@@ -66,8 +66,8 @@ def _gateway() -> int:
     from gateway.slack import Slack
     from link import catalog as live
     from store import open_store
+    from worker.catalogue import catalog_file
     from worker.chats import slack_side
-    from worker.run import catalog_file
 
     settings = _logging()
 

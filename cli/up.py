@@ -23,9 +23,10 @@ from model.catalogue.oncall import levels_at
 from model.text import Refused
 from store import Store, StoreError, open_store
 from store.migrate import upgrade
+from worker.catalogue import counted
 from worker.chats import slack_side
 from worker.embedded import PID, Embedded, free_port, locked
-from worker.run import cluster, counted, expose_metrics, open_client, working
+from worker.run import cluster, expose_metrics, open_client, working
 from worker.settings import Settings
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -19,10 +19,10 @@ from model.policy import Policy
 from store import open_store
 from store.migrate import upgrade
 from tests.cli.typing import House
+from worker.catalogue import open_detections
 from worker.compose import Connectors, make_workers
 from worker.embedded import FLAGS
 from worker.files import EXAMPLE_CATALOG, load_catalog
-from worker.run import open_detections
 
 SECRET = "a secret of the tests"
 NAMESPACES = [f"cli-{number}" for number in range(8)]

@@ -6,8 +6,8 @@ from typing import Any
 
 from link import catalog as live
 from tests.worker.processes import eventually
+from worker.catalogue import catalog_file, counted
 from worker.files import EXAMPLE_CATALOG
-from worker.run import catalog_file, counted
 from worker.settings import Settings
 
 TABLE = "customer,service,region,contact\nhooli,checkout-api,eu-west,ops@hooli.test\n"

@@ -27,10 +27,11 @@ from store import Store, open_store
 from store.migrate import upgrade
 from tests.worker.conftest import NAMESPACE
 from tests.worker.processes import DEADLINE, eventually
-from worker import run
+from worker import catalogue
+from worker.catalogue import CatalogFile
 from worker.embedded import Embedded
 from worker.files import EXAMPLE_CATALOG
-from worker.run import CatalogFile, cluster, connectors, open_client, run_worker, working
+from worker.run import cluster, connectors, open_client, run_worker, working
 from worker.settings import Settings
 
 ALARM = {"alarm": "err", "service": "checkout-api", "region": "eu-west", "metric": "error-rate", "severity": 2}
@@ -52,7 +53,7 @@ async def client(server: Embedded) -> Client:
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a catalogue of one's own; it is looked at often."""
-    monkeypatch.setattr(run, "LOOK", 0.02)
+    monkeypatch.setattr(catalogue, "LOOK", 0.02)
     path = tmp_path / "catalog.yaml"
     path.write_text(EXAMPLE_CATALOG.read_text())
     return path

@@ -20,10 +20,13 @@ from model.detect.partition import Detection as State
 from model.effects import Outcome, backoff
 from model.messages import Alarm, Answer, Declare, Merge, Report, Silence, Split
 from model.text import Refused
-from workflows import errands
+from workflows import errands, process
 from workflows.lanes import Lanes
 from workflows.process import Process
 
+TURNS = 100
+"""Turns of one run, five hundred events or so: a new run that an alarm meets is begun twice, and meanwhile the server
+takes no alarm (`docs/decisions/short-runs-of-detection.md`)."""
 BATCH = 200
 """Messages whose services the catalogue is asked for in one go."""
 
@@ -63,6 +66,10 @@ class Detection(Process):
     def over(self) -> bool:
         """Never."""
         return False
+
+    def turns(self) -> int:
+        """Fewer than others: alarms come at any time."""
+        return min(TURNS, process.CONTINUE_AFTER)
 
     def resting(self) -> bool:
         """Whether nothing is under way."""

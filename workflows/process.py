@@ -60,6 +60,10 @@ class Process(ABC):
     def pausing(self) -> None:
         """Begin no further effect: this run is about to end."""
 
+    def turns(self) -> int:
+        """How many turns one run has, about."""
+        return CONTINUE_AFTER
+
     def waits_for_a_person(self) -> bool:
         """Whether a dialog may be open on this run."""
         return False
@@ -85,8 +89,8 @@ class Process(ABC):
 
     def _grown(self, began: datetime) -> bool:
         info = workflow.info()
-        must = self.steps >= CONTINUE_AFTER * 4
-        may = info.is_continue_as_new_suggested() or self.steps >= CONTINUE_AFTER
+        must = self.steps >= self.turns() * 4
+        may = info.is_continue_as_new_suggested() or self.steps >= self.turns()
         old = self.now() - began >= LONGEST_RUN or info.is_target_worker_deployment_version_changed()
         return (must or ((may or old) and not self.waits_for_a_person())) and self._can_be_handed_on()
 

@@ -1,6 +1,5 @@
 """What the tests of the command stand on: nothing of whoever runs them, a way to type, and a house that is up."""
 
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from link.client import connect
 from model.policy import Policy
 from store import open_store
 from store.migrate import upgrade
+from tests import local_server
 from tests.cli.typing import House
 from worker.catalogue import open_detections
 from worker.compose import Connectors, make_workers
@@ -44,9 +44,7 @@ def free_namespaces() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 async def temporal() -> AsyncIterator[WorkflowEnvironment]:
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
-        dev_server_log_level="error",
+    environment = await local_server.start(
         dev_server_extra_args=[*FLAGS, *(word for name in NAMESPACES for word in ("--namespace", name))],
     )
     async with environment:

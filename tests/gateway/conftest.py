@@ -1,4 +1,3 @@
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from link.signing import page_link
 from model.catalogue.catalog import Catalog
 from store import Store, open_store
 from store.migrate import upgrade
+from tests import local_server
 from tests.gateway.house import SECRET, House, new_name, nowhere
 from worker.compose import Connectors, make_workers
 
@@ -30,9 +30,7 @@ WORKED = "worked"
 
 @pytest.fixture(scope="session")
 async def temporal() -> AsyncIterator[WorkflowEnvironment]:
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
-        dev_server_log_level="error",
+    environment = await local_server.start(
         dev_server_extra_args=["--namespace", WORKED],
         data_converter=DATA_CONVERTER,
         interceptors=[Prover(SECRET)],

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -75,7 +76,9 @@ async def test_it_pages_stops_in_order_and_goes_on_where_it_was(tmp_path: Path) 
         it.process.send_signal(signal.SIGINT)
         it.says("^Stopping")
         assert it.ended(signal.SIGINT) == 0  # whoever is impatient changes nothing
-        assert it.lines[-1].startswith("Stopping")
+        [stopping] = [n for n, line in enumerate(it.lines) if line.startswith("Stopping")]
+        # What was under way ends, and is told with its time; nothing else is said.
+        assert [line for line in it.lines[stopping + 1 :] if not re.match(r"\d\d:\d\d:\d\d  ", line)] == []
         assert not alive(server)
 
     with running(data) as it:

@@ -4,21 +4,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 from temporalio.client import Client
-from temporalio.testing import WorkflowEnvironment
 
 from link import attributes
 from link.converter import DATA_CONVERTER
 from link.guard import Prover
+from tests import local_server
 from tests.workflows.house import SECRET, House, house
-from worker.binaries import binary
 from worker.embedded import FLAGS
 
 
 @pytest.fixture(scope="session")
 async def client() -> AsyncIterator[Client]:
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary("temporal"),
-        dev_server_log_level="error",
+    environment = await local_server.start(
         dev_server_extra_args=FLAGS,
         data_converter=DATA_CONVERTER,
         interceptors=[Prover(SECRET)],

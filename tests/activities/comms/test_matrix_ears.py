@@ -169,8 +169,18 @@ async def test_who_is_unknown_or_not_understood_is_told_what_would_be_accepted(
 
 @heavy
 async def test_what_was_said_while_nobody_listened_is_heard_once(
-    mirror: MatrixRooms, ana: Account, it: Subject, sent: Sent, monkeypatch: pytest.MonkeyPatch, listen: Listen
+    mirror: MatrixRooms,
+    ana: Account,
+    it: Subject,
+    sent: Sent,
+    monkeypatch: pytest.MonkeyPatch,
+    listen: Listen,
+    tmp_path: Path,
 ) -> None:
+    def heard_up_to() -> str:
+        [kept] = [path for path in tmp_path.glob("matrix-*") if not path.suffix]
+        return kept.read_text(encoding="utf-8")
+
     few = {**ears._FILTER, "room": {"timeline": {"limit": 2, "types": ["m.room.message"]}}}
     monkeypatch.setattr(ears, "_FILTER", few)
     place = await opened(mirror, it, ana)
@@ -180,8 +190,14 @@ async def test_what_was_said_while_nobody_listened_is_heard_once(
         await until(lambda: reactions(ana, place.id, event))
     for number in range(5):
         event = await ana.say(place.id, f"error: missed {number}")
+    before = heard_up_to()
+
+    async def kept() -> bool:
+        return heard_up_to() != before
+
     async with listen():
         await until(lambda: reactions(ana, place.id, event))
+        await until(kept)  # who dies before that hears it again, under the same keys
     async with listen():
         event = await ana.say(place.id, "error: last")
         await until(lambda: reactions(ana, place.id, event))
